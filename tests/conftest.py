@@ -1,0 +1,26 @@
+"""What every test starts from: few threads, fixed seeds, one start method for worker processes."""
+
+import multiprocessing
+import os
+import random
+import sys
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # read when torch is imported, so before it
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+
+def pytest_configure() -> None:
+    """Workers are forked from the start: mmengine's runner would switch to that half-way through the session."""
+    if sys.platform == 'linux':
+        multiprocessing.set_start_method('fork', force=True)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Every test draws the same random numbers, whichever tests ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    if 'torch' in sys.modules:  # a test of the torch-free part does not pay for importing torch
+        sys.modules['torch'].manual_seed(0)

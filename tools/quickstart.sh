@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# From a clone to a trained, tested Video K-Net on synthetic videos: about 10 minutes on 2 CPU cores after the set-up.
+#
+#   bash tools/quickstart.sh [more arguments of tools/train.py]
+#
+# Steps that are done are skipped; an interrupted training is resumed. To start over: rm -r work_dirs/quickstart
+set -euo pipefail
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+DATA=data/synthetic_quickstart
+CONFIG=configs/video_knet/effnet-lite0_synthetic_quickstart.py
+WORK=work_dirs/quickstart
+STARTED=$SECONDS
+
+say() { printf '\n[quickstart %d:%02d] %s\n' $(((SECONDS - STARTED) / 60)) $(((SECONDS - STARTED) % 60)) "$*"; }
+
+PYTHON="$(bash "$ROOT/tools/setup_env.sh")"
+STARTED=$SECONDS # from here on: without the set-up
+cd "$ROOT"
+export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
+
+if [ -d "$DATA" ]; then
+    say "data: $DATA is there"
+else
+    say "data: writing synthetic videos to $DATA"
+    rm -rf "$DATA.partial"
+    mkdir -p "$(dirname "$DATA")"
+    "$PYTHON" tools/dataset_converters/make_synthetic.py "$DATA.partial" --preset quickstart
+    mv "$DATA.partial" "$DATA" # only a complete dataset gets the name
+fi
+
+if [ -f "$WORK/training_finished" ] && [ -f "$(cat "$WORK/last_checkpoint")" ]; then
+    say "training: finished before; rm -r $WORK to train again"
+else
+    RESUME=''
+    if [ -f "$WORK/last_checkpoint" ]; then RESUME='--resume'; fi
+    say "training: $CONFIG${RESUME:+, resumed from $(cat "$WORK/last_checkpoint")}"
+    "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK" $RESUME "$@"
+    touch "$WORK/training_finished"
+fi
+
+CHECKPOINT="$(cat "$WORK/last_checkpoint")"
+say "testing: $CHECKPOINT on videos it has not seen"
+"$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test" --show-dir "$WORK/show" --out "$WORK/results.json"
+
+say 'results'
+"$PYTHON" - "$WORK/results.json" <<'PYTHON_CODE'
+import json
+import sys
+
+with open(sys.argv[1], encoding='utf-8') as file:
+    results = json.load(file)
+results = results.get('metrics', results)
+for wanted in ('STQ', 'AQ', 'SQ', 'VPQ'):
+    for key, value in sorted(results.items()):
+        if key.split('/')[-1].upper() == wanted and isinstance(value, (int, float)):
+            print(f'  {wanted:<4} {value:.4f}')
+PYTHON_CODE
+echo "  all numbers     $ROOT/$WORK/results.json"
+echo "  checkpoint      $CHECKPOINT"
+find "$WORK/show" \( -name '*.mp4' -o -name '*.avi' \) | sort | sed "s|^|  overlay video   $ROOT/|"
+say 'done; next: docs/concepts.md for the way of the data, docs/get_started.md for your own training'

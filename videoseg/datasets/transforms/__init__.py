@@ -1,0 +1,8 @@
+"""From frame lists to packed clips; every random draw is one draw a clip."""
+
+from videoseg.datasets.transforms.clip_crop import ClipCrop
+from videoseg.datasets.transforms.clip_sample import ClipSample
+from videoseg.datasets.transforms.load_panoptic_map import LoadPanopticMap
+from videoseg.datasets.transforms.pack_clip_inputs import PackClipInputs
+
+__all__ = ['ClipCrop', 'ClipSample', 'LoadPanopticMap', 'PackClipInputs']

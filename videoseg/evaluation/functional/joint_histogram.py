@@ -1,0 +1,125 @@
+"""The joint histogram n(g, p) of two id maps, from which PQ, VPQ, STQ and mIoU all follow."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+# Tables of up to this many cells are counted densely; beyond it (maps of noise) the occurring pairs are sorted.
+_MAX_DENSE_CELLS = 1 << 22
+
+
+@dataclass(frozen=True)
+class JointHistogram:
+    """How many pixels have each (ground truth id, predicted id) pair; only pairs that occur, each once.
+
+    Attributes:
+        gt_ids: (n,) int64.
+        pred_ids: (n,) int64.
+        counts: (n,) int64 pixels, or float64 sums of pixel weights.
+    """
+
+    gt_ids: np.ndarray
+    pred_ids: np.ndarray
+    counts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether the counts are sums of weights."""
+        return self.counts.dtype.kind == 'f'
+
+    def gt_areas(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ground truth ids, ascending, and their areas."""
+        return sum_by_id(self.gt_ids, self.counts)
+
+    def pred_areas(self) -> tuple[np.ndarray, np.ndarray]:
+        """Predicted ids, ascending, and their areas."""
+        return sum_by_id(self.pred_ids, self.counts)
+
+    def select(self, keep: np.ndarray) -> 'JointHistogram':
+        """The pairs where the boolean array ``keep`` (n,) is true."""
+        return JointHistogram(self.gt_ids[keep], self.pred_ids[keep], self.counts[keep])
+
+    @classmethod
+    def sum(cls, histograms: Iterable['JointHistogram']) -> 'JointHistogram':
+        """The histogram of several frames together; pairs sorted by ground truth id, then predicted id."""
+        histograms = list(histograms)
+        if not histograms:
+            return cls(*(np.zeros(0, np.int64) for _ in range(3)))
+        gt, pred, counts = (
+            np.concatenate([getattr(h, name) for h in histograms]) for name in ('gt_ids', 'pred_ids', 'counts')
+        )
+        if not len(counts):
+            return cls(gt, pred, counts)
+        order = np.lexsort((pred, gt))
+        gt, pred, counts = gt[order], pred[order], counts[order]
+        starts = np.flatnonzero(np.r_[True, (gt[1:] != gt[:-1]) | (pred[1:] != pred[:-1])])
+        return cls(gt[starts], pred[starts], np.add.reduceat(counts, starts))
+
+
+def sum_by_id(ids: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum values that share an id.
+
+    Args:
+        ids: (n,) integers.
+        values: (n,) integers or floats.
+
+    Returns:
+        The distinct ids, ascending, and the sums of the type of ``values``.
+    """
+    unique, index = np.unique(ids, return_inverse=True)
+    # Sums of integers stay exact in float64 up to 2**53.
+    return unique, np.bincount(index, weights=values, minlength=len(unique)).astype(values.dtype)
+
+
+def joint_histogram(gt: ArrayLike, pred: ArrayLike, weights: ArrayLike | None = None) -> JointHistogram:
+    """Count the pairs of ids of two maps of one frame.
+
+    Pixels are first joined to runs over which both ids stay the same, so only run starts are ever sorted. Ids are
+    relabelled to small integers and the pairs counted by ``bincount`` (``specs/evaluators.md`` section 13).
+
+    Args:
+        gt: Integer ids of any shape.
+        pred: Integer ids of the same shape.
+        weights: Non-negative weight of every pixel, of the same shape. Default: every pixel counts 1, exactly.
+
+    Returns:
+        The histogram; pairs with weight 0 are left out.
+
+    Raises:
+        ValueError: If the shapes differ.
+        TypeError: If the ids are not integers.
+    """
+    gt, pred = np.asarray(gt), np.asarray(pred)
+    if gt.shape != pred.shape or (weights is not None and np.shape(weights) != gt.shape):
+        raise ValueError(
+            f'ground truth {gt.shape}, prediction {pred.shape}'
+            + ('' if weights is None else f' and weights {np.shape(weights)}')
+            + ' differ in shape: results must have the original size of the frame'
+        )
+    for name, ids in (('ground truth', gt), ('prediction', pred)):
+        if ids.dtype.kind not in 'iu':
+            raise TypeError(f'{name} ids have type {ids.dtype}, expected integers')
+    gt, pred = gt.ravel(), pred.ravel()
+    if not gt.size:
+        return JointHistogram.sum([])
+    starts = np.flatnonzero(np.r_[True, (gt[1:] != gt[:-1]) | (pred[1:] != pred[:-1])])
+    if weights is None:
+        lengths = np.diff(starts, append=gt.size)
+    else:
+        lengths = np.add.reduceat(np.asarray(weights, np.float64).ravel(), starts)
+    gt_ids, gt_index = np.unique(gt[starts].astype(np.int64), return_inverse=True)
+    pred_ids, pred_index = np.unique(pred[starts].astype(np.int64), return_inverse=True)
+    cells = gt_index * len(pred_ids) + pred_index
+    if len(gt_ids) * len(pred_ids) <= _MAX_DENSE_CELLS:
+        table = np.bincount(cells, weights=lengths)
+        cells = np.flatnonzero(table)
+        counts = table[cells]
+    else:
+        cells, counts = sum_by_id(cells, lengths)
+    counts = counts.astype(np.int64 if weights is None else np.float64)
+    return JointHistogram(gt_ids[cells // len(pred_ids)], pred_ids[cells % len(pred_ids)], counts)

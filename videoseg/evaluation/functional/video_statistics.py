@@ -1,0 +1,84 @@
+"""Additive statistics keyed by video: what the metrics share."""
+
+from abc import ABC, abstractmethod
+from copy import deepcopy
+from typing import Any, Generic, Protocol, TypeVar
+
+from videoseg.evaluation.functional.frame_set import FrameSet
+
+
+class HasFrames(Protocol):
+    """Statistics of one video: anything with the frames counted so far."""
+
+    frames: FrameSet
+
+
+V = TypeVar('V', bound=HasFrames)
+
+
+class VideoStatistics(ABC, Generic[V]):
+    """Statistics of a set of videos that can be merged over processes.
+
+    Every frame of a video counts once, however often it is given: samplers of distributed runs repeat samples.
+
+    Attributes:
+        videos: Video id -> statistics of that video.
+    """
+
+    def __init__(self) -> None:
+        self.videos: dict[str, V] = {}
+
+    def merge(self, other: 'VideoStatistics[V]') -> None:
+        """Add the statistics of another process. The order of merging does not matter.
+
+        Args:
+            other: Statistics of the same kind with the same options; not changed.
+
+        Raises:
+            ValueError: If the options differ, or if a video's frames were split so that they cannot be joined.
+        """
+        if self.protocol != other.protocol:
+            raise ValueError(f'cannot merge statistics of different options: {self.protocol} and {other.protocol}')
+        self.merge_videos(other.videos)
+
+    def merge_videos(self, videos: dict[str, V]) -> None:
+        """Add per-video statistics (``videos`` of another process), see :meth:`merge`."""
+        for video_id, theirs in videos.items():
+            mine = self.videos.get(video_id)
+            if mine is not None and theirs.frames.issubset(mine.frames):
+                continue
+            if mine is None or mine.frames.issubset(theirs.frames):
+                self.videos[video_id] = deepcopy(theirs)
+            else:
+                self.videos[video_id] = self._join(video_id, mine, theirs)
+
+    def reset(self) -> None:
+        """Forget all videos."""
+        self.videos = {}
+
+    @property
+    @abstractmethod
+    def protocol(self) -> dict[str, Any]:
+        """Every option that decides a number."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, Any]:
+        """The numbers, from the statistics so far."""
+
+    @abstractmethod
+    def _join(self, video_id: str, mine: V, theirs: V) -> V:
+        """Join two parts of a video, neither of which contains the other."""
+
+
+def check_classes(labels: Any, num_classes: int, ignore_label: int, where: str) -> None:
+    """Refuse class labels outside the table.
+
+    Raises:
+        ValueError: Naming the labels and ``where`` (video, frame, which map).
+    """
+    bad = sorted({int(x) for x in labels if not (0 <= x < num_classes or x == ignore_label)})
+    if bad:
+        raise ValueError(
+            f'{where}: class labels {bad[:5]} are neither below {num_classes} nor the ignore label {ignore_label}; '
+            'maps must hold model labels (label * divisor + instance)'
+        )

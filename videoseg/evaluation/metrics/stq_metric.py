@@ -1,0 +1,43 @@
+"""STQ as an mmengine metric."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from videoseg.evaluation.functional import STQ
+from videoseg.evaluation.metrics.video_metric import VideoMetric
+from videoseg.registry import METRICS
+from videoseg.structures.ids import VOID_LABEL
+
+
+@METRICS.register_module()
+class STQMetric(VideoMetric):
+    """``stq/STQ``, ``stq/AQ``, ``stq/SQ`` in [0, 1] (:class:`videoseg.evaluation.functional.STQ`).
+
+    Args:
+        void_pixels: ``'keep'`` (deeplab2) or ``'drop'`` pixels that are void in the ground truth. Default ``'keep'``.
+        ignore_label: Class that does not count in SQ. Default 255.
+        **kwargs: Arguments of :class:`VideoMetric`.
+    """
+
+    default_prefix = 'stq'
+
+    def __init__(
+        self, void_pixels: Literal['keep', 'drop'] = 'keep', ignore_label: int = VOID_LABEL, **kwargs: Any
+    ) -> None:
+        self.void_pixels = void_pixels
+        self.ignore_label = ignore_label
+        super().__init__(**kwargs)
+
+    def build_statistics(self, num_classes: int, things: Sequence[int]) -> STQ:
+        """Empty STQ statistics."""
+        return STQ(num_classes, things, self.ignore_label, self.void_pixels)
+
+    def select_numbers(self, result: Mapping[str, Any]) -> dict[str, float]:
+        """STQ, AQ and SQ."""
+        return {name: result[name] for name in ('STQ', 'AQ', 'SQ')}
+
+    def class_table(self, result: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """IoU of every class, AQ of things."""
+        return {name: result['per_class'][name] for name in ('IoU', 'AQ')}

@@ -1,0 +1,21 @@
+"""Decoders: from pixel features to masks, and the registered parts they are made of."""
+
+from videoseg.models.decoders.association_embedding_head import AssociationEmbeddingHead
+from videoseg.models.decoders.base_decoder import BaseDecoder
+from videoseg.models.decoders.kernel_proposal_head import KernelProposalHead
+from videoseg.models.decoders.kernel_update_head import KernelUpdateHead
+from videoseg.models.decoders.kernel_updator import KernelUpdator
+from videoseg.models.decoders.knet_decoder import KNetDecoder
+from videoseg.models.decoders.previous_kernel_attention import PreviousKernelAttention
+from videoseg.models.decoders.video_knet_decoder import VideoKNetDecoder
+
+__all__ = [
+    'AssociationEmbeddingHead',
+    'BaseDecoder',
+    'KNetDecoder',
+    'KernelProposalHead',
+    'KernelUpdateHead',
+    'KernelUpdator',
+    'PreviousKernelAttention',
+    'VideoKNetDecoder',
+]

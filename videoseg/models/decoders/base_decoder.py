@@ -1,0 +1,54 @@
+"""The contract of every decoder (``design.md`` section 4)."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from mmdet.structures import TrackDataSample
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta, MapPrediction, PixelFeatures
+from videoseg.structures.video_state import StateDict
+
+
+class BaseDecoder(BaseModule):
+    """From pixel features to the prediction of a window.
+
+    Attributes:
+        clip_length: 1: frame by frame; None: any number of frames. The segmentor cuts windows to it.
+        num_things: Thing classes; labels below are things.
+        num_stuff: Stuff classes.
+    """
+
+    clip_length: int | None = None
+    num_things: int
+    num_stuff: int
+
+    @abstractmethod
+    def loss(self, feats: PixelFeatures, data_samples: Sequence[TrackDataSample]) -> dict[str, Tensor]:
+        """Losses of B clips with ground truth."""
+
+    def init_state(self, meta: FrameMeta) -> StateDict:
+        """State of a fresh video: empty unless a decoder needs more."""
+        return {}
+
+    @abstractmethod
+    def decode(
+        self, feats: PixelFeatures, state: StateDict, metas: Sequence[FrameMeta], prompts: object = None
+    ) -> tuple[ClipPrediction | MapPrediction, StateDict]:
+        """Predict B windows that are all fresh or all running.
+
+        Args:
+            feats: Features of B windows of T frames.
+            state: Tensors stacked along a leading B, or empty where the videos are fresh.
+            metas: B window descriptions.
+            prompts: For prompted decoders.
+
+        Returns:
+            The prediction, and the new state with leading B.
+        """
+
+    def embed(self, feats: PixelFeatures, prediction: ClipPrediction, segments: ClipSegments) -> Tensor | None:
+        """Association vectors (S, D) of the surviving segments of one window; default: gather what was predicted."""
+        vectors = prediction.embeddings if prediction.embeddings is not None else prediction.queries
+        return vectors[0, segments.query_index.clamp(min=0)].flatten(1)

@@ -1,0 +1,6 @@
+"""Loss functions that mmdet does not have."""
+
+from videoseg.models.losses.association_l2_loss import AssociationL2Loss
+from videoseg.models.losses.kernel_criterion import KernelCriterion
+
+__all__ = ['AssociationL2Loss', 'KernelCriterion']

@@ -1,0 +1,80 @@
+"""Maps on the padded canvas to the original image size."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from videoseg.structures import FrameMeta
+
+MAX_CHUNK_PIXELS = 1 << 24
+"""Float elements of one full-size chunk (64 MiB), whatever the number of queries."""
+
+
+def bilinear(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (R, h, w) at another size (``align_corners=False``); the same tensor if the size is right already."""
+    if tuple(maps.shape[-2:]) == tuple(size):
+        return maps
+    return F.interpolate(maps[None], size=tuple(size), mode='bilinear', align_corners=False)[0]
+
+
+def enlarge(mask_logits: Tensor, factor: int) -> Tensor:
+    """Logits (R, T, h, w) enlarged bilinearly by ``ClipPrediction.mask_upsample``, before the sigmoid."""
+    if factor == 1 or not mask_logits.shape[0]:
+        return mask_logits
+    return F.interpolate(mask_logits, scale_factor=factor, mode='bilinear', align_corners=False)
+
+
+def resize_to_original(maps: Tensor, meta: FrameMeta) -> Tensor:
+    """Bilinear to the padded canvas, crop the padding, bilinear to the original size.
+
+    Args:
+        maps: (R, h, w) floats that cover the padded network input, at any stride.
+        meta: Sizes of the canvas, its valid part and the original image.
+
+    Returns:
+        (R, H, W) at ``meta.ori_shape``. Follows ``specs/video_knet.md`` 1.6.
+    """
+    height, width = meta.img_shape
+    maps = bilinear(maps, meta.batch_input_shape)[..., :height, :width]
+    return bilinear(maps, meta.ori_shape)
+
+
+def full_size_probs(mask_logits: Tensor, meta: FrameMeta) -> Tensor:
+    """Mask probabilities (R, H, W) of logits (R, h, w); the sigmoid comes before the resizing."""
+    return resize_to_original(mask_logits.float().sigmoid(), meta)
+
+
+def full_size_chunks(mask_logits: Tensor, meta: FrameMeta) -> Iterator[tuple[int, Tensor]]:
+    """Mask probabilities of many queries, a few at a time, so that memory does not grow with their number.
+
+    Args:
+        mask_logits: (R, h, w) on the padded canvas.
+        meta: Sizes.
+
+    Yields:
+        Index of the chunk's first row, and its probabilities (r, H, W).
+    """
+    largest = max(shape[0] * shape[1] for shape in (meta.ori_shape, meta.batch_input_shape))
+    rows = max(1, MAX_CHUNK_PIXELS // largest)
+    for start in range(0, mask_logits.shape[0], rows):
+        yield start, full_size_probs(mask_logits[start : start + rows], meta)
+
+
+def check_single(batch_size: int) -> None:
+    """Refuse a batch: post-processing sees one clip at a time.
+
+    Raises:
+        ValueError: If there is more than one clip.
+    """
+    if batch_size != 1:
+        raise ValueError(
+            f'post-processing handles one clip at a time, got a batch of {batch_size}: '
+            'use ClipPrediction.select_clip(i) first'
+        )
+
+
+def arange_like(size: int, reference: Tensor) -> Tensor:
+    """0, 1, ... ``size`` - 1 as int64 on the device of ``reference``."""
+    return torch.arange(size, device=reference.device)

@@ -1,0 +1,67 @@
+"""Semantic maps of a window."""
+
+import torch
+
+from videoseg.registry import MODELS
+from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
+
+from .resize import check_single, enlarge, resize_to_original
+from .tracker_boxes import boxes_of_map
+
+
+@MODELS.register_module()
+class SemanticPostprocessor:
+    """One segment a class: argmax over classes of the sum over queries of class score x mask.
+
+    As in ``specs/tube_link.md`` 3.4; a query with a fixed label counts for that class only. There are no identities in
+    a semantic result: ``is_thing`` is False everywhere, ``query_index`` -1, and the score is the mean winning value of
+    the segment, limited to 1.
+    """
+
+    def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
+        """Segments of one clip, by ascending label, with ``segment_map`` and ``boxes``.
+
+        Args:
+            prediction: One clip (B = 1).
+            meta: Sizes.
+
+        Raises:
+            ValueError: If the prediction holds more than one clip.
+        """
+        check_single(prediction.mask_logits.shape[0])
+        scores = prediction.class_scores()[0].float()
+        num_labels = scores.shape[1]
+        fixed = prediction.fixed_labels[:, None]
+        columns = torch.arange(num_labels, device=scores.device)
+        scores = scores * ((fixed < 0) | (fixed == columns))
+        frames = prediction.mask_logits.shape[2]
+        values, maps = [], []
+        for t in range(frames):
+            logits = enlarge(prediction.mask_logits[0, :, t : t + 1], prediction.mask_upsample)[:, 0]
+            value, label = self._argmax(logits, scores, meta)
+            values.append(value)
+            maps.append(label)
+        label_map, value = torch.stack(maps), torch.stack(values)
+        area = torch.bincount(label_map.flatten(), minlength=num_labels)
+        labels = area.nonzero()[:, 0]
+        sums = torch.stack([torch.where(label_map == label, value, 0).sum() for label in labels])
+        table = torch.zeros(num_labels, dtype=torch.int32, device=scores.device)
+        table[labels] = torch.arange(1, len(labels) + 1, dtype=torch.int32, device=scores.device)
+        segment_map = table[label_map]
+        return ClipSegments(
+            labels=labels,
+            scores=(sums / area[labels]).clamp(max=1),
+            is_thing=torch.zeros_like(labels, dtype=torch.bool),
+            query_index=torch.full_like(labels, -1),
+            segment_map=segment_map,
+            boxes=boxes_of_map(segment_map[-1], len(labels)),
+        )
+
+    @staticmethod
+    def _argmax(mask_logits: torch.Tensor, scores: torch.Tensor, meta: FrameMeta) -> tuple[torch.Tensor, torch.Tensor]:
+        """Winning value and label (H, W) of one frame: (N, h, w) logits, (N, K) scores.
+
+        The sum over queries commutes with the (linear) resizing, so that it is made at the small size.
+        """
+        class_maps = torch.einsum('nk,nhw->khw', scores, mask_logits.float().sigmoid())
+        return resize_to_original(class_maps, meta).max(0)

@@ -1,0 +1,83 @@
+"""Windows of videos: cutting, describing and grouping them."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from mmdet.structures import TrackDataSample
+
+from videoseg.structures import FrameMeta, VideoState
+from videoseg.structures.video_state import StateDict
+
+
+def cut_windows(num_frames: int, window: int, overlap: int) -> Iterator[tuple[int, int, int]]:
+    """Cut a video into windows; the last one may be shorter, no frame is dropped.
+
+    Args:
+        num_frames: Length of the video.
+        window: Frames a window.
+        overlap: Frames shared with the window before.
+
+    Yields:
+        ``(start, stop, overlap)``; the first window shares nothing.
+
+    >>> list(cut_windows(5, 3, 1))
+    [(0, 3, 0), (2, 5, 1)]
+    """
+    start = 0
+    while True:
+        stop = min(start + window, num_frames)
+        yield start, stop, overlap if start else 0
+        if stop == num_frames:
+            return
+        start = stop - overlap
+
+
+def window_meta(sample: TrackDataSample, frames: range, state: VideoState | None = None) -> FrameMeta:
+    """Describe some frames of a window.
+
+    Args:
+        sample: The window.
+        frames: Positions inside the window.
+        state: The running state, to check that the frames continue it; None at the start of a video.
+
+    Raises:
+        ValueError: If the video differs from the state's or a frame was skipped or repeated.
+    """
+    chosen = [sample.video_data_samples[i] for i in frames]
+    info = chosen[0].metainfo
+    video_id = str(info.get('video_id', sample.metainfo.get('video_id', 'video')))
+    frame_ids = [int(frame.metainfo.get('frame_id', i)) for frame, i in zip(chosen, frames, strict=True)]
+    if state is not None:
+        overlap = max(sample.metainfo.get('num_overlap', 0) - frames.start, 0)
+        first_new = frame_ids[overlap]
+        if state.video_id != video_id:
+            raise ValueError(f'the window is of video {video_id!r}, its state of {state.video_id!r}: call init_state')
+        if state.next_frame != first_new:
+            raise ValueError(
+                f'video {video_id!r}: the window brings frame {first_new}, but frame {state.next_frame} is next; '
+                'hand over every frame once and in order, or call init_state'
+            )
+    return FrameMeta(
+        video_id=video_id,
+        frame_ids=frame_ids,
+        img_shape=tuple(info['img_shape'][:2]),
+        ori_shape=tuple(info['ori_shape'][:2]),
+        batch_input_shape=tuple(info['batch_input_shape'][:2]),
+        seed=state.seed if state is not None else int(sample.metainfo.get('seed', 0)),
+    )
+
+
+def group_batch(samples: Sequence[TrackDataSample], states: Sequence[VideoState]) -> list[list[int]]:
+    """Rows of a batch that can share a network pass: equal length, shapes and overlap, all fresh or all running."""
+    groups: dict[tuple, list[int]] = {}
+    for row, (sample, state) in enumerate(zip(samples, states, strict=True)):
+        info = sample.video_data_samples[0].metainfo
+        shapes = tuple(tuple(info[key][:2]) for key in ('img_shape', 'ori_shape', 'batch_input_shape'))
+        key = (len(sample.video_data_samples), sample.metainfo.get('num_overlap', 0), bool(state.decoder), shapes)
+        groups.setdefault(key, []).append(row)
+    return list(groups.values())
+
+
+def stack_states(states: Sequence[StateDict]) -> StateDict:
+    """Stack the decoder states of a group along a new batch axis; empty where they are fresh."""
+    return {name: torch.stack([state[name] for state in states]) for name in states[0]}

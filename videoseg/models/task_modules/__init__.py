@@ -1,0 +1,8 @@
+"""Targets, matching and costs."""
+
+from videoseg.models.task_modules.frame_targets import FrameTargets, make_frame_targets
+from videoseg.models.task_modules.kernel_assigner import KernelAssigner, Match
+from videoseg.models.task_modules.kernel_dice_cost import KernelDiceCost
+from videoseg.models.task_modules.kernel_mask_cost import KernelMaskCost
+
+__all__ = ['FrameTargets', 'KernelAssigner', 'KernelDiceCost', 'KernelMaskCost', 'Match', 'make_frame_targets']

@@ -1,0 +1,238 @@
+"""Association by embeddings with a short memory."""
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures.bbox import bbox_overlaps
+from torch import Tensor
+
+from videoseg.registry import MODELS
+from videoseg.structures import ClipSegments, FrameMeta
+
+from .base_tracker import BaseTracker, TrackerState
+
+UNTRACKED, LOW_SCORE = -1, -2
+MATCH_METRICS = ('bisoftmax', 'softmax', 'cosine')
+
+
+@MODELS.register_module()
+class QuasiDenseEmbeddingTracker(BaseTracker):
+    """The quasi-dense embedding tracker of Video K-Net (``specs/video_knet.md`` 2.5).
+
+    A memory of recent tracks (running mean of the embedding, class, box, last frame) and of *backdrops*: segments
+    that were too weak to start a track, and that keep later ones from being mistaken for a track. All arithmetic is
+    done on the CPU after a single copy of the window's boxes, scores and embeddings; the state lives there too.
+
+    A window is one observation: its number is that of its last frame. So with windows longer than
+    ``memo_tracklet_frames`` a track is remembered for one window. A window without things leaves the memory untouched.
+
+    Args:
+        init_score_thr: Unmatched segments with a larger score start a track.
+        obj_score_thr: Segments with a larger score may continue a track; below, the stricter box suppression applies.
+        match_score_thr: Least similarity of a match.
+        memo_tracklet_frames: A track is dropped when it was last seen that many frames ago.
+        memo_backdrop_frames: Number of past windows whose backdrops are kept.
+        memo_momentum: Weight of the new embedding in the running mean.
+        nms_conf_thr: A segment of low score with a similarity above, to a track, is not used as a backdrop.
+        nms_backdrop_iou_thr: Largest box IoU of a segment of low score, or of a backdrop, with any stronger segment.
+        nms_class_iou_thr: Largest box IoU of any other segment with any stronger one.
+        with_cats: Segments only match tracks of their class.
+        match_metric: ``'bisoftmax'`` (mean of soft-max over tracks and soft-max over segments), ``'softmax'`` or
+            ``'cosine'``.
+        compat: Original pairing of ids (defect 1 of ``specs/video_knet.md``): the ids of the segments that survived
+            suppression, by descending score, are handed to the thing segments by position, and the last ones get
+            none. By default every segment gets its own id, and a suppressed one 0.
+
+    Raises:
+        ValueError: If ``match_metric`` is unknown.
+    """
+
+    needs_embeddings = True
+
+    def __init__(
+        self,
+        init_score_thr: float = 0.35,
+        obj_score_thr: float = 0.3,
+        match_score_thr: float = 0.5,
+        memo_tracklet_frames: int = 5,
+        memo_backdrop_frames: int = 1,
+        memo_momentum: float = 0.8,
+        nms_conf_thr: float = 0.5,
+        nms_backdrop_iou_thr: float = 0.3,
+        nms_class_iou_thr: float = 0.7,
+        with_cats: bool = True,
+        match_metric: str = 'bisoftmax',
+        compat: bool = False,
+    ) -> None:
+        if match_metric not in MATCH_METRICS:
+            raise ValueError(f'match_metric must be one of {MATCH_METRICS}, got {match_metric!r}')
+        self.init_score_thr = init_score_thr
+        self.obj_score_thr = obj_score_thr
+        self.match_score_thr = match_score_thr
+        self.memo_tracklet_frames = memo_tracklet_frames
+        self.memo_backdrop_frames = memo_backdrop_frames
+        self.memo_momentum = memo_momentum
+        self.nms_conf_thr = nms_conf_thr
+        self.nms_backdrop_iou_thr = nms_backdrop_iou_thr
+        self.nms_class_iou_thr = nms_class_iou_thr
+        self.with_cats = with_cats
+        self.match_metric = match_metric
+        self.compat = compat
+
+    def associate(
+        self, segments: ClipSegments, embeddings: Tensor | None, meta: FrameMeta, state: TrackerState
+    ) -> tuple[Tensor, TrackerState]:
+        """See :meth:`BaseTracker.associate`.
+
+        Raises:
+            ValueError: If there are segments but no boxes or no embeddings, or not one a segment.
+        """
+        device = segments.labels.device
+        ids = torch.zeros(len(segments), dtype=torch.long)
+        if not len(segments):
+            return ids.to(device), state
+        self._check(segments, embeddings)
+        columns = [segments.boxes, segments.scores[:, None], segments.labels[:, None], segments.is_thing[:, None]]
+        packed = torch.cat([x.float() for x in [*columns, embeddings]], 1).detach().cpu()
+        things = packed[:, 6].bool().nonzero()[:, 0]
+        if not len(things):
+            return ids.to(device), state
+        packed = packed[things]
+        state = {k: v.cpu() for k, v in state.items()} or self._fresh(embeddings.shape[1])
+        order, numbers, state = self.match(packed[:, :5], packed[:, 5].long(), packed[:, 7:], meta.frame_ids[-1], state)
+        rows = torch.arange(len(order)) if self.compat else order
+        ids[things[rows]] = (numbers + 1).clamp(min=0)
+        return ids.to(device), state
+
+    @staticmethod
+    def _check(segments: ClipSegments, embeddings: Tensor | None) -> None:
+        if embeddings is None:
+            raise ValueError(
+                'QuasiDenseEmbeddingTracker needs association embeddings: use a decoder with an embedding head, '
+                'or another tracker (MaskIoUTracker, KernelIndexTracker)'
+            )
+        if embeddings.shape[0] != len(segments):
+            raise ValueError(
+                f'got {embeddings.shape[0]} embeddings for {len(segments)} segments: one a segment is needed'
+            )
+        if segments.boxes is None:
+            raise ValueError('QuasiDenseEmbeddingTracker needs segments with boxes')
+
+    @staticmethod
+    def _fresh(width: int) -> TrackerState:
+        def rows() -> Tensor:
+            return torch.zeros(0, dtype=torch.long)
+
+        return dict(
+            num_tracks=torch.zeros((), dtype=torch.long),
+            track_ids=rows(),
+            track_embeddings=torch.zeros(0, width),
+            track_labels=rows(),
+            track_boxes=torch.zeros(0, 5),
+            track_last_frames=rows(),
+            backdrop_embeddings=torch.zeros(0, width),
+            backdrop_labels=rows(),
+            backdrop_boxes=torch.zeros(0, 5),
+            backdrop_ages=rows(),
+        )
+
+    def match(
+        self, boxes: Tensor, labels: Tensor, embeddings: Tensor, frame: int, state: TrackerState
+    ) -> tuple[Tensor, Tensor, TrackerState]:
+        """One observation of n things, all on the CPU.
+
+        Args:
+            boxes: (n, 5) x0, y0, x1, y1, score.
+            labels: (n,) classes.
+            embeddings: (n, D).
+            frame: Number of the frame.
+            state: A complete state.
+
+        Returns:
+            Input rows that survived suppression, by descending score (m,); their numbers (m,), counted from 0, -1
+            untracked, -2 low score; the new state.
+        """
+        order = boxes[:, 4].argsort(descending=True, stable=True)
+        sorted_boxes = boxes[order]
+        limit = torch.where(sorted_boxes[:, 4] < self.obj_score_thr, self.nms_backdrop_iou_thr, self.nms_class_iou_thr)
+        order = order[(self._overlap_with_stronger(sorted_boxes) <= limit)]
+        boxes, labels, embeddings = boxes[order], labels[order], embeddings[order]
+        numbers = torch.full_like(order, UNTRACKED)
+        if len(state['track_ids']):
+            numbers = self._match_memory(boxes[:, 4], self._similarity(labels, embeddings, state), state['track_ids'])
+        born = (numbers == UNTRACKED) & (boxes[:, 4] > self.init_score_thr)
+        numbers[born] = state['num_tracks'] + torch.arange(int(born.sum()))
+        return order, numbers, self._update(boxes, labels, embeddings, numbers, frame, state)
+
+    @staticmethod
+    def _overlap_with_stronger(boxes: Tensor) -> Tensor:
+        """Largest IoU (n,) of each box with any box before it; 0 for the first."""
+        iou = bbox_overlaps(boxes[:, :4], boxes[:, :4])
+        return iou.tril(-1).amax(1)
+
+    def _similarity(self, labels: Tensor, embeddings: Tensor, state: TrackerState) -> Tensor:
+        """(m, tracks + backdrops)."""
+        memory = torch.cat([state['track_embeddings'], state['backdrop_embeddings']])
+        memory_labels = torch.cat([state['track_labels'], state['backdrop_labels']])
+        if self.match_metric == 'cosine':
+            similarity = F.normalize(embeddings, dim=1) @ F.normalize(memory, dim=1).T
+        else:
+            dots = embeddings @ memory.T
+            similarity = dots.softmax(1)
+            if self.match_metric == 'bisoftmax':
+                similarity = (similarity + dots.softmax(0)) / 2
+        if self.with_cats:
+            similarity = similarity * (labels[:, None] == memory_labels[None])
+        return similarity
+
+    def _match_memory(self, scores: Tensor, similarity: Tensor, track_ids: Tensor) -> Tensor:
+        """Greedy in row order: numbers (m,) of matched rows, -1 or -2 for the others."""
+        similarity = similarity.numpy().copy()
+        numbers = torch.full_like(scores, UNTRACKED, dtype=torch.long)
+        for row, score in enumerate(scores.numpy()):
+            best = int(similarity[row].argmax())
+            value = similarity[row, best]
+            if value <= self.match_score_thr or best >= len(track_ids):
+                continue
+            if score > self.obj_score_thr:
+                numbers[row] = track_ids[best]
+                similarity[:row, best] = 0
+                similarity[row + 1 :, best] = 0
+            elif value > self.nms_conf_thr:
+                numbers[row] = LOW_SCORE
+        return numbers
+
+    def _update(
+        self, boxes: Tensor, labels: Tensor, embeddings: Tensor, numbers: Tensor, frame: int, state: TrackerState
+    ) -> TrackerState:
+        tracked = (numbers >= 0).nonzero()[:, 0]
+        known = numbers[tracked, None] == state['track_ids'][None]
+        old_rows, memory_rows = known.nonzero().T
+        seen, born = tracked[old_rows], tracked[~known.any(1)]
+        new = {k: v.clone() for k, v in state.items()}
+        mixed = (1 - self.memo_momentum) * new['track_embeddings'][memory_rows] + self.memo_momentum * embeddings[seen]
+        frames = torch.full_like(tracked, frame)
+        for name, values, fresh in (
+            ('ids', numbers[seen], numbers[born]),
+            ('embeddings', mixed, embeddings[born]),
+            ('labels', labels[seen], labels[born]),
+            ('boxes', boxes[seen], boxes[born]),
+            ('last_frames', frames[: len(seen)], frames[: len(born)]),
+        ):
+            new[f'track_{name}'][memory_rows] = values
+            new[f'track_{name}'] = torch.cat([new[f'track_{name}'], fresh])
+        alive = frame - new['track_last_frames'] < self.memo_tracklet_frames
+        for name in ('ids', 'embeddings', 'labels', 'boxes', 'last_frames'):
+            new[f'track_{name}'] = new[f'track_{name}'][alive]
+        new['num_tracks'] = state['num_tracks'] + len(born)
+        weak = (numbers == UNTRACKED) & (self._overlap_with_stronger(boxes) <= self.nms_backdrop_iou_thr)
+        ages = state['backdrop_ages'] + 1
+        kept = ages < self.memo_backdrop_frames
+        for name, fresh in (
+            ('embeddings', embeddings[weak]),
+            ('labels', labels[weak]),
+            ('boxes', boxes[weak]),
+            ('ages', torch.zeros_like(labels[weak])),
+        ):
+            previous = ages if name == 'ages' else state[f'backdrop_{name}']
+            new[f'backdrop_{name}'] = torch.cat([fresh, previous[kept]])[: None if self.memo_backdrop_frames else 0]
+        return new
