@@ -32,9 +32,9 @@ def read_readme() -> str:
 class SdistWithRequirements(sdist):
     """A source distribution that carries the files this script reads."""
 
-    def add_defaults(self) -> None:
-        super().add_defaults()
+    def make_distribution(self) -> None:
         self.filelist.extend(sorted(f'requirements/{path.name}' for path in (ROOT / 'requirements').glob('*.txt')))
+        super().make_distribution()
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted([*ROOT.glob('tools/**/*.sh'), ROOT / '.ci' / 'run'])
 TOP_LEVEL = {'setup.py', 'README.md', 'LICENSE', 'configs', 'videoseg', 'tools', 'tests', 'docs', 'requirements'}
+SMALL_TOOLS = ('bash', 'sh', 'dirname', 'basename', 'cat', 'cksum', 'df', 'awk', 'grep', 'head', 'tail', 'sed', 'uname')
 MADE_LOCALLY = {'data', 'work_dirs', 'checkpoints', 'build', 'dist', 'venv', '__pycache__', 'videoseg.egg-info'}
 
 
@@ -39,26 +40,7 @@ def stub(tmp_path: Path):
 @pytest.fixture
 def bare_path(stub) -> Path:
     """A PATH with the usual small tools, but neither a compiler nor a Python."""
-    tools = [
-        'bash',
-        'sh',
-        'dirname',
-        'basename',
-        'cat',
-        'cksum',
-        'df',
-        'awk',
-        'grep',
-        'head',
-        'tail',
-        'sed',
-        'uname',
-        'tee',
-        'mkdir',
-        'rm',
-        'env',
-    ]
-    for tool in tools:
+    for tool in SMALL_TOOLS:
         (stub.path / tool).symlink_to(shutil.which(tool))
     return stub.path
 
@@ -161,7 +143,7 @@ print('imported', package.__name__)
 
 def test_environment_report_works_without_anything() -> None:
     """The report names what is missing and how to get it, and says with its status that videoseg cannot work."""
-    code = "import runpy\nsys.argv = ['collect_env.py', '--check']\nrunpy.run_path('tools/collect_env.py', run_name='__main__')"
+    code = "import runpy\nsys.argv = ['x', '--check']\nrunpy.run_path('tools/collect_env.py', run_name='__main__')"
     done = run_blocked(code)
     assert done.returncode == 1
     assert 'error: torch: cannot be imported' in done.stdout
@@ -219,8 +201,7 @@ def setup_env(path: Path, venv: Path, **variables: str) -> subprocess.CompletedP
 
 
 def test_setup_names_the_missing_compiler(stub, bare_path: Path, tmp_path: Path) -> None:
-    headers = Path(sys._base_executable)
-    stub('python3.11', f'exec "{headers}" "$@"')
+    stub('python3.11', f'exec "{sys._base_executable}" "$@"')
     stub('apt-get', 'exit 1')
     done = setup_env(bare_path, tmp_path / 'venv')
     assert done.returncode == 1
@@ -231,7 +212,7 @@ def test_setup_names_the_missing_compiler(stub, bare_path: Path, tmp_path: Path)
 
 def test_setup_sees_a_compiler_that_does_not_work(stub, bare_path: Path, tmp_path: Path) -> None:
     stub('python3.11', f'exec "{sys._base_executable}" "$@"')
-    stub('g++', 'exit 1')
+    stub('g++', 'cat >/dev/null; exit 1')
     done = setup_env(bare_path, tmp_path / 'venv')
     assert done.returncode == 1
     assert 'no working C++17 compiler' in done.stderr
@@ -255,7 +236,7 @@ def test_setup_names_the_wrong_python(stub, bare_path: Path, tmp_path: Path) -> 
 
 def test_setup_names_a_full_disk(stub, bare_path: Path, tmp_path: Path) -> None:
     stub('python3.11', f'exec "{sys._base_executable}" "$@"')
-    stub('c++', 'exit 0')
+    stub('c++', 'cat >/dev/null')
     (stub.path / 'df').unlink()
     stub('df', 'echo header; echo "/dev/x 9999999 9000000 102400 99% /"')
     done = setup_env(bare_path, tmp_path / 'venv')

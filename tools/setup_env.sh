@@ -154,6 +154,18 @@ repair_opencv() { # both OpenCV wheels fill the same folder; the one with window
 
 requirement() { grep -E "^$1[=<>]" "$ROOT"/requirements/*.txt -h | head -n 1; }
 
+# An interrupted pip can leave half a package that it takes for whole the next time. RECORD is what it writes last.
+remove_half_installed() {
+    local site info
+    site="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+    for info in "$site"/*.dist-info "$site"/~*; do
+        if [ -d "$info" ] && [ ! -f "$info/RECORD" ]; then
+            say "removing what an interrupted install left: $(basename "$info")"
+            rm -rf "$info"
+        fi
+    done
+}
+
 # Stops before anything is written if the machine lacks something; sets BASE to the interpreter behind the environment.
 check_machine() {
     if [ -x "$VENV/bin/python" ]; then
@@ -191,6 +203,7 @@ set_up() {
     trap 'say "interrupted; run the same command again, it continues"; exit 130' INT TERM
     rm -f "$STAMP"
     : >"$LOG"
+    remove_half_installed
     make_venv
     say 'build tools'
     pip_install --upgrade -r "$ROOT/requirements/build.txt"

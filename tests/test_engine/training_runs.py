@@ -31,12 +31,12 @@ def tool(name: str, *args: object, cwd: Path, kill_at: int = -1, check: bool = T
     return done
 
 
-def logged(work_dir: Path) -> dict[int, dict]:
+def logged(work_dir: Path, runs: slice = slice(None)) -> dict[int, dict]:
     """Everything logged in training by iteration, of all runs in a work dir; later runs win."""
     entries = {}
-    for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
+    for file in sorted(work_dir.glob('*/vis_data/scalars.json'))[runs]:
         for line in file.read_text().splitlines():
             entry = json.loads(line)
             if 'loss' in entry:
-                entries[entry['iter' if 'iter' in entry else 'step']] = entry
+                entries[entry.get('iter', entry['step'])] = entry
     return entries

@@ -76,4 +76,4 @@ def _list_frames(folder: Path, suffixes: Sequence[str]) -> Frames:
 
 def _natural_key(name: str) -> list[tuple[bool, int, str]]:
     parts = re.findall(r'\d+|\D+', name)
-    return [(p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]
+    return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]

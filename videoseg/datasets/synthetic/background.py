@@ -22,9 +22,7 @@ class Background:
     raw_map: np.ndarray
 
     @classmethod
-    def sample(
-        cls, rng: np.random.Generator, shape: tuple[int, int], num_regions: int, unit: float
-    ) -> 'Background':
+    def sample(cls, rng: np.random.Generator, shape: tuple[int, int], num_regions: int, unit: float) -> 'Background':
         """Draw a canvas on which every stuff class has at least one region, if there are enough regions.
 
         Args:

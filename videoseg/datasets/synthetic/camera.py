@@ -16,17 +16,15 @@ class Camera:
         roll: Amplitude of the roll in degrees.
     """
 
-    def __init__(
-        self, rng: np.random.Generator, size: tuple[int, int], pan: float, zoom: float, roll: float
-    ) -> None:
+    def __init__(self, rng: np.random.Generator, size: tuple[int, int], pan: float, zoom: float, roll: float) -> None:
         self.size = size
         self.amplitude = np.array([pan, pan * 0.6, zoom, np.deg2rad(roll)])
-        self._omega = 2 * np.pi / rng.uniform([20, 7], [60, 16], (4, 2))
+        self._omega = 2 * np.pi / rng.uniform([30, 9], [90, 20], (4, 2))
         self._phase = rng.uniform(0, 2 * np.pi, (4, 2))
 
     def pose(self, time: float) -> tuple[np.ndarray, float, float]:
         """Position (2,), zoom factor and roll in radians at a time in frames."""
-        waves = np.sin(self._omega * time + self._phase) @ np.array([0.85, 0.15])
+        waves = np.sin(self._omega * time + self._phase) @ np.array([0.9, 0.1])
         x, y, zoom, roll = self.amplitude * waves
         return np.array([x, y]), float(np.exp(zoom)), float(roll)
 

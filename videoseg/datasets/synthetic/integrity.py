@@ -65,7 +65,7 @@ def manifest_bytes(hashes: dict[str, str]) -> bytes:
 
 
 def read_description(root: Path) -> dict | None:
-    """The data set's description, or None if there is none.
+    """Read the data set's description; None if there is none.
 
     Raises:
         ValueError: If the file is not a JSON object.
@@ -106,11 +106,17 @@ def check_dataset(root: Path, preset: str | None = None, seed: int | None = None
     ):
         if wanted is not None and wanted != found:
             problems.append(f'{root / DESCRIPTION_NAME}: {key} is {found!r}, not {wanted!r}')
+    return problems + _check_files(root, description.get('manifest_sha256'))
+
+
+def _check_files(root: Path, manifest_sha256: str | None) -> list[str]:
+    """Compare the manifest with its own hash, and the files with the manifest."""
+    problems = []
     hashes = read_manifest(root)
     digest = hashlib.sha256(manifest_bytes(hashes)).hexdigest()
-    if description.get('manifest_sha256') is None:
+    if manifest_sha256 is None:
         problems.append(f'{root}: not finished; run the generator again to complete it')
-    elif digest != description['manifest_sha256']:
+    elif digest != manifest_sha256:
         problems.append(f'{root / MANIFEST_NAME}: differs from the hash in {DESCRIPTION_NAME}')
     for name in sorted(hashes):
         path = root / name

@@ -200,9 +200,7 @@ class KittiStepWriter:
     def _describe(self, manifest_sha256: str | None) -> dict:
         """Content of ``synthetic.json``; without a manifest hash the data set counts as unfinished."""
         counts = {
-            split: dict(
-                sequences=self.preset.count(split), frames=self.preset.count(split) * self.preset.frames(split)
-            )
+            split: dict(sequences=self.preset.count(split), frames=self.preset.count(split) * self.preset.frames(split))
             for split in SPLITS
         }
         return dict(

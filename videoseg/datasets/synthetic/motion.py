@@ -7,6 +7,9 @@ import numpy as np
 from videoseg.datasets.synthetic.camera import Camera
 from videoseg.datasets.synthetic.scene_preset import ScenePreset
 
+ENTRY_PACE = 1.5
+"""Objects enter and leave this many times faster than they wander at most."""
+
 
 @dataclasses.dataclass
 class Path:
@@ -48,6 +51,10 @@ class Path:
             + s**2 * (s - 1) * span * slopes[k + 1]
         )
 
+    def at(self, time: float) -> np.ndarray:
+        """World position (2,) at a time."""
+        return self.positions(np.array([time]))[0]
+
     def force(self, times: tuple[float, ...], points: list[np.ndarray], clearance: float) -> None:
         """Lead the path through points, dropping inner knots closer in time than ``clearance``."""
         first, last = min(self.knots), max(self.knots)
@@ -79,7 +86,7 @@ def sample_paths(
             death = max(birth + life, 5.0)
             group = len(set(groups))
             if groups and rng.uniform() < preset.lookalike_prob:
-                group = int(rng.choice(groups))
+                group = int(rng.integers(group))
             groups.append(group)
             radius = rng.uniform(*preset.radius) * preset.size[0]
             path = Path(birth, death, radius, group, {})
@@ -96,11 +103,12 @@ def _wander(rng: np.random.Generator, path: Path, preset: ScenePreset, frames: i
     margin = min(path.radius, height / 3)
     point = rng.uniform(margin, box - margin)
     time = -1.0
+    pace = ENTRY_PACE * preset.speed[1] * height
     if path.birth > 0:
         outside, point = _gate(rng, path.radius, box)
         path.knots[path.birth] = camera.to_world(outside, path.birth)
-        time = path.birth + rng.uniform(2.5, 5.0)
-    stop = min(path.death - 4.0, frames + 1.0)
+        time = path.birth + np.linalg.norm(point - outside) / pace
+    stop = min(path.death - 2 * path.radius / pace, frames + 1.0)
     while True:
         path.knots[time] = camera.to_world(point, time)
         step = preset.knot_period * rng.uniform(0.7, 1.3)
@@ -113,7 +121,7 @@ def _wander(rng: np.random.Generator, path: Path, preset: ScenePreset, frames: i
         time += step
     if path.death < frames + 1:
         outside, _ = _gate(rng, path.radius, box, near=point)
-        end = max(path.death, time + 2.0)
+        end = time + np.linalg.norm(outside - point) / pace
         path.knots[end] = camera.to_world(outside, end)
 
 
@@ -139,8 +147,8 @@ def _gate(
     axis, sign = side % 2, -1 if side < 2 else 1
     border = 0.0 if side < 2 else box[axis]
     outside, inside = near.copy(), near.copy()
-    outside[axis] = border + sign * 1.8 * radius
-    inside[axis] = border - sign * (1.2 * radius + rng.uniform(0, 0.2) * box[1])
+    outside[axis] = border + sign * 1.4 * radius
+    inside[axis] = border - sign * (0.8 * radius + rng.uniform(0, 0.2) * box[1])
     return outside, np.clip(inside, 0.1 * box, 0.9 * box)
 
 
@@ -154,8 +162,9 @@ def add_meetings(
 ) -> None:
     """Bend paths so that objects meet: once a knot period, some disjoint pairs cross at one point of the world.
 
-    The bigger of the two is nearer to the camera, thus hides the other. Pieces of stuff in front of the objects
-    also serve as the nearer partner.
+    Only partners that can reach each other within a knot period at 1.5 times the preset's speed are brought together.
+    The bigger of the two is nearer to the camera, thus hides the other. Pieces of stuff in front of the objects also
+    serve as the nearer partner.
 
     Args:
         rng: Source of randomness.
@@ -166,6 +175,7 @@ def add_meetings(
         camera: Keeps the meeting points inside of the view.
     """
     box = np.array([preset.size[1], preset.size[0]], float)
+    reach = 1.5 * preset.speed[1] * preset.size[0] * preset.knot_period
     for base in np.arange(0.6 * preset.knot_period, frames - 1, preset.knot_period):
         time = base + rng.uniform(-0.25, 0.25) * preset.knot_period
         free = [p for p in paths if p.alive(time, 3.0)]
@@ -176,12 +186,15 @@ def add_meetings(
             back = free.pop()
             if rng.uniform() >= preset.meet_prob:
                 continue
-            if occluders and rng.uniform() < 0.3:
-                center, reach = occluders[rng.integers(len(occluders))]
-                offset = 0.15 * reach * rng.uniform(-1, 1, 2)
+            here = back.at(time)
+            near = [o for o in occluders if np.linalg.norm(o[0] - here) < reach]
+            if near and rng.uniform() < 0.4:
+                center, radius = near[rng.integers(len(near))]
+                offset = 0.15 * radius * rng.uniform(-1, 1, 2)
                 back.force(times, [center + offset] * len(times), 0.6 * preset.knot_period)
                 continue
-            partners = [p for p in free if max(p.radius, back.radius) > 1.1 * min(p.radius, back.radius)]
+            partners = [p for p in free if np.linalg.norm(p.at(time) - here) < 2 * reach]
+            partners = [p for p in partners if max(p.radius, back.radius) > 1.1 * min(p.radius, back.radius)]
             if not partners:
                 continue
             partner = next((p for p in partners if p.group == back.group), partners[0])
@@ -201,7 +214,7 @@ def _meet(
     away = 0.15 * abs(pair[0].radius - pair[1].radius) * rng.uniform(-1, 1, 2)
     shared = []
     for time in times:
-        middle = sum(p.positions(np.array([time]))[0] for p in pair) / 2
+        middle = sum(p.at(time) for p in pair) / 2
         matrix = camera.matrix(time)
         seen = np.clip(matrix[:, :2] @ middle + matrix[:, 2], 0.12 * box, 0.88 * box)
         shared.append(camera.to_world(seen, time))

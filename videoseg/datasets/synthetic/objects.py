@@ -122,7 +122,7 @@ def stuff_sprite(rng: np.random.Generator, name: str, pixels_per_unit: float, un
     if name == 'wall':
         outline = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [rng.uniform(0.35, 0.6), 0.98]
     else:
-        outline = blob_outline(rng, 0.12)
+        outline = blob_outline(rng, 0.25)
     alpha = fill_outline(outline)
     scale = RESOLUTION / 2 / pixels_per_unit
     texture = STUFF_TEXTURES[name](rng, (RESOLUTION, RESOLUTION), unit * scale)

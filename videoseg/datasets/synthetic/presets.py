@@ -41,7 +41,14 @@ SYNTHETIC_METAINFO = {
 """Metainfo of the dataset class in model label order: things first, then stuff."""
 
 PRESETS: dict[str, ScenePreset] = {
-    'quickstart': ScenePreset(name='quickstart', min_things=2),
+    'quickstart': ScenePreset(
+        name='quickstart',
+        slots=(2, 4),
+        speed=(0.01, 0.03),
+        knot_period=6.0,
+        meet_prob=0.8,
+        min_things=2,
+    ),
     'occlusion': ScenePreset(
         name='occlusion',
         size=(192, 384),
@@ -49,10 +56,10 @@ PRESETS: dict[str, ScenePreset] = {
         num_val=40,
         train_frames=24,
         val_frames=32,
-        slots=(6, 9),
+        slots=(5, 8),
         radius=(0.09, 0.24),
         lifetime=(16, 48),
-        speed=(0.005, 0.05),
+        speed=(0.005, 0.04),
         knot_period=8.0,
         meet_prob=0.8,
         meet_hold=6.0,

@@ -63,9 +63,7 @@ def _draw(rng: np.random.Generator, preset: ScenePreset, frames: int) -> Scene |
     gains = 1 + preset.light_drift * np.sin(2 * np.pi * np.arange(frames) / rng.uniform(12, 30) + gain_phase)
 
     def build(background: Background, things: list[SceneItem]) -> Scene:
-        return Scene(
-            preset.size, frames, camera, background, items + things, band, gains, preset.noise_std, noise_seed
-        )
+        return Scene(preset.size, frames, camera, background, items + things, band, gains, preset.noise_std, noise_seed)
 
     blank = Background(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
     statistics = build(blank, objects).statistics()
@@ -100,9 +98,7 @@ def _objects(rng: np.random.Generator, preset: ScenePreset, frames: int, paths: 
             angles = rng.normal(0, 0.3) + rng.normal(0, 0.02) * times
         radii = path.radius * np.exp(drift)
         depth = 1.0 / path.radius
-        items.append(
-            SceneItem(look.sprite(), RAW_ID[look.name], number, depth, path.positions(times), radii, angles)
-        )
+        items.append(SceneItem(look.sprite(), RAW_ID[look.name], number, depth, path.positions(times), radii, angles))
     return items
 
 

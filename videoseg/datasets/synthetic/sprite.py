@@ -87,4 +87,3 @@ class Sprite:
             picture = cv2.warpAffine(color, matrix, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
             picture = picture.astype(np.float32)
         return Placement(slice(top, bottom), slice(left, right), warped, picture)
-

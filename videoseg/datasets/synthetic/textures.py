@@ -122,7 +122,7 @@ def planks(phase: float, count: float, u: np.ndarray, v: np.ndarray) -> Texture:
 
 
 def spokes(phase: float, count: float, u: np.ndarray, v: np.ndarray) -> Texture:
-    """A twisted pinwheel (stars). Arguments and return value as of ``rings``."""
+    """Twisted pinwheel (stars). Arguments and return value as of ``rings``."""
     angle = np.arctan2(v, u)
     number = 4 + np.round(3 * count)
     twist = 2.5 * (2 * phase - 1)

@@ -1,5 +1,6 @@
 """Metrics as additive statistics of numpy arrays, free of torch: update per frame, merge over processes, compute."""
 
+from videoseg.evaluation.functional.depth_quality import DepthQuality, dstq
 from videoseg.evaluation.functional.frame_set import FrameSet
 from videoseg.evaluation.functional.joint_histogram import JointHistogram, joint_histogram
 from videoseg.evaluation.functional.segment_numbering import SegmentNumbering
@@ -11,10 +12,12 @@ from videoseg.evaluation.functional.vpq import VPQ
 __all__ = [
     'STQ',
     'VPQ',
+    'DepthQuality',
     'FrameSet',
     'JointHistogram',
     'SegmentNumbering',
     'SegmentTable',
     'VideoStatistics',
+    'dstq',
     'joint_histogram',
 ]

