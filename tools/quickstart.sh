@@ -19,15 +19,8 @@ STARTED=$SECONDS # from here on: without the set-up
 cd "$ROOT"
 export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
 
-if [ -d "$DATA" ]; then
-    say "data: $DATA is there"
-else
-    say "data: writing synthetic videos to $DATA"
-    rm -rf "$DATA.partial"
-    mkdir -p "$(dirname "$DATA")"
-    "$PYTHON" tools/dataset_converters/make_synthetic.py "$DATA.partial" --preset quickstart
-    mv "$DATA.partial" "$DATA" # only a complete dataset gets the name
-fi
+say "data: synthetic videos in $DATA"
+"$PYTHON" tools/dataset_converters/make_synthetic.py "$DATA" --preset quickstart # does nothing if they are there
 
 if [ -f "$WORK/training_finished" ] && [ -f "$(cat "$WORK/last_checkpoint")" ]; then
     say "training: finished before; rm -r $WORK to train again"

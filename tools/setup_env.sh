@@ -157,6 +157,7 @@ requirement() { grep -E "^$1[=<>]" "$ROOT"/requirements/*.txt -h | head -n 1; }
 # An interrupted pip can leave half a package that it takes for whole the next time. RECORD is what it writes last.
 remove_half_installed() {
     local site info
+    if [ ! -x "$VENV/bin/python" ]; then return; fi
     site="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
     for info in "$site"/*.dist-info "$site"/~*; do
         if [ -d "$info" ] && [ ! -f "$info/RECORD" ]; then

@@ -1,3 +1,4 @@
+import itertools
 import random
 import shutil
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
+from mmengine.runner.loops import _InfiniteDataloaderIterator
 
 from tests.test_datasets.step_files import (
     LOAD,
@@ -79,14 +81,15 @@ def test_sequence_of_one_frame_gives_a_clip(root):
 
 
 def test_serialised_lists_are_the_same(root):
-    pickled = BaseVideoPanopticDataset(**dataset_args(root, pipeline=TRAIN))
-    plain = BaseVideoPanopticDataset(**dataset_args(root, pipeline=TRAIN, serialize_data=False))
+    pickled = BaseVideoPanopticDataset(**dataset_args(root, pipeline=TRAIN, serialize_data=True))
+    plain = BaseVideoPanopticDataset(**dataset_args(root, pipeline=TRAIN))
     assert pickled.data_list == [] and len(plain.data_list) == 3
     assert all(same(pickled[DrawIndex(n, n)], plain[DrawIndex(n, n)]) for n in range(10))
 
 
-def test_subsets_are_of_videos(root):
-    dataset = BaseVideoPanopticDataset(**dataset_args(root, pipeline=TRAIN))
+@pytest.mark.parametrize('serialize', [True, False])
+def test_subsets_are_of_videos(root, serialize):
+    dataset = BaseVideoPanopticDataset(**dataset_args(root, pipeline=TRAIN, serialize_data=serialize))
     subset = dataset.get_subset([2, 0])
     assert (subset.num_videos, len(subset)) == (2, 9)
     assert subset[0]['data_samples'].video_id == '0010' and subset[4]['data_samples'].video_id == '0000'
@@ -94,6 +97,17 @@ def test_subsets_are_of_videos(root):
     dataset.get_subset_([1])
     assert (dataset.num_videos, len(dataset)) == (1, 1)
     assert len(BaseVideoPanopticDataset(**dataset_args(root, indices=1))) == 5
+
+
+def test_subset_of_a_used_data_set_still_shares_the_draws(root):
+    """A deep copy of mmcv's cached draws would refer to the original's transforms and draw for every frame."""
+    flip = dict(type='RandomFlip', prob=0.5)
+    pipeline = [dict(type='ClipSample', num_refs=4), broadcast(*LOAD, flip), dict(type='PackClipInputs')]
+    dataset = BaseVideoPanopticDataset(**dataset_args(root, pipeline=pipeline))
+    assert dataset[0]['inputs'].shape[0] == 5
+    subset = dataset.get_subset([0, 2])
+    flips = [{f.flip for f in subset[DrawIndex(2, seed)]['data_samples'].video_data_samples} for seed in range(10)]
+    assert {len(f) for f in flips} == {1} and set.union(*flips) == {True, False}
 
 
 def test_draw_index_decides_everything(root):
@@ -151,7 +165,9 @@ def test_endless_rejection_names_frame_and_reason(root):
     dataset = BaseVideoPanopticDataset(
         **dataset_args(root, pipeline=[RejectKeyFrames(range(9), silently=False)], max_refetch=4)
     )
-    with pytest.raises(RuntimeError, match=r'5 samples rejected in a row: video 0000, frame 2 \(.*000002.png\): no good'):
+    with pytest.raises(
+        RuntimeError, match=r'5 samples rejected in a row: video 0000, frame 2 \(.*000002.png\): no good'
+    ):
         dataset[DrawIndex(2, 0)]
 
 
@@ -238,23 +254,36 @@ def test_kitti_step_through_the_registry(root):
     assert set(frame.gt_sem_seg.sem_seg.unique().tolist()) == {0, 1, 2, 12, 255}
 
 
-def loader_batches(root, num_workers: int, num_batches: int) -> list[dict]:
-    loader = Runner.build_dataloader(
+def loader(root, num_workers: int = 0, **sampler):
+    return Runner.build_dataloader(
         dict(
             dataset=dataset_args(root, pipeline=AUGMENT, type='BaseVideoPanopticDataset'),
-            sampler=dict(type='ClipSampler'),
+            sampler=dict(type='ClipSampler', **sampler),
             batch_size=2,
             num_workers=num_workers,
         ),
         seed=7,
     )
-    return [batch for batch, _ in zip(loader, range(num_batches), strict=False)]
+
+
+def same_batches(a: list[dict], b: list[dict]) -> bool:
+    return len(a) == len(b) and all(
+        torch.equal(p, q) for x, y in zip(a, b, strict=True) for p, q in zip(x['inputs'], y['inputs'], strict=True)
+    )
 
 
 def test_workers_do_not_change_the_data(root):
-    alone, workers = loader_batches(root, 0, 3), loader_batches(root, 2, 3)
-    for a, b in zip(alone, workers, strict=True):
-        assert all(torch.equal(x, y) for x, y in zip(a['inputs'], b['inputs'], strict=True))
+    alone = list(loader(root))
+    assert len(alone) == 5 and same_batches(alone, list(loader(root, num_workers=2)))
+
+
+def test_training_resumes_at_the_next_batch(root):
+    """mmengine's iteration-based loop winds a loader forward by its sampler's ``skip``."""
+    whole = list(itertools.islice(_InfiniteDataloaderIterator(loader(root, infinite=True)), 9))
+    resumed = _InfiniteDataloaderIterator(loader(root, infinite=True))
+    resumed.skip_iter(6)
+    rest = list(itertools.islice(resumed, 3))
+    assert same_batches(rest, whole[6:]) and not same_batches(rest, whole[:3])
 
 
 class TestBadInput:
@@ -299,7 +328,7 @@ class TestBadInput:
     def test_unknown_arguments(self, root):
         with pytest.raises(TypeError, match='ann_file'):
             BaseVideoPanopticDataset(**dataset_args(root), ann_file='x.json')
-        with pytest.raises(ValueError, match=r"unknown data_prefix keys \['depth'\]"):
+        with pytest.raises(ValueError, match=r"unknown keys \['depth'\]"):
             BaseVideoPanopticDataset(data_prefix=dict(img='a', seg='b', depth='c'), metainfo=METAINFO)
         with pytest.raises(ValueError, match="layout must be one of .* got 'flat'"):
             BaseVideoPanopticDataset(**dataset_args(root), layout='flat')

@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from tests.parity_data import parity_file
-from videoseg.datasets import CamVidVPSDataset, KITTISTEPDataset, LabelMap, MOTChallengeSTEPDataset, SyntheticSTEPDataset
+from videoseg.datasets import (
+    CamVidVPSDataset,
+    KITTISTEPDataset,
+    LabelMap,
+    MOTChallengeSTEPDataset,
+    SyntheticSTEPDataset,
+)
 from videoseg.structures.ids import VOID_LABEL
 
 DATASETS = [KITTISTEPDataset, MOTChallengeSTEPDataset, CamVidVPSDataset, SyntheticSTEPDataset]

@@ -36,7 +36,8 @@ def test_helper_variables_pass_and_unread_keys_are_warned_about(write, caplog, m
     monkeypatch.setattr('videoseg.utils.config.print_log', lambda message, *_: warnings.append(message))
     cfg = load_config(
         write(
-            'size = (3, 4)\n_unused = 1\nnum_classes = 3\nevaluation = dict(interval=2)\nmodel = dict(type="A", crop=size)'
+            'size = (3, 4)\n_unused = 1\nnum_classes = 3\nevaluation = dict(interval=2)\n'
+            'model = dict(type="A", crop=size)'
         )
     )
     assert len(warnings) == 1 and "nobody reads the key 'evaluation'" in warnings[0]
@@ -46,7 +47,7 @@ def test_helper_variables_pass_and_unread_keys_are_warned_about(write, caplog, m
 def test_options_are_checked_too(write):
     path = write('model = dict(type="A")')
     assert load_config(path, {'model.depth': 3}).model.depth == 3
-    with pytest.raises(KeyError, match='modle'):
+    with pytest.raises(KeyError, match="did you mean 'model'"):
         load_config(path, {'modle.depth': 3})
 
 

@@ -149,6 +149,8 @@ class BaseVideoPanopticDataset(BaseDataset):
     def get_subset(self, indices: int | Sequence[int]) -> 'BaseVideoPanopticDataset':
         """A data set of some of the videos (not frames)."""
         subset = super().get_subset(indices)
+        # Not the deep copy: mmcv's cached draws hold on to the transforms they were first used with.
+        subset.pipeline = self.pipeline
         subset._count_frames()
         return subset
 

@@ -164,8 +164,9 @@ class VideoSegRunner(Runner):
             )
         if meta.get('sampler_seed') is not None:
             index_sampler(self.train_dataloader).seed = meta['sampler_seed']
-        if meta.get('seed') is not None and meta['seed'] != self.seed:
-            self.logger.warning(f'the seed {meta["seed"]} of {filename} replaces {self.seed}')
+        configured = self._randomness_cfg.get('seed')
+        if meta.get('seed') is not None and meta['seed'] != configured:
+            self.logger.warning(f'the seed {meta["seed"]} of {filename} replaces {configured}')
             self._randomness_cfg.update(seed=meta['seed'])
             self.set_randomness(**self._randomness_cfg)
         self.message_hub.load_state_dict(_unpack_message_hub(checkpoint['message_hub']))

@@ -91,11 +91,9 @@ def write_text_atomic(text: str, path: str | Path) -> None:
 def _write_atomic(path: str | Path, write: Callable[[Any], Any]) -> None:
     path = osp.abspath(path)
     folder, name = osp.split(path)
-    temporary = None
+    temporary = osp.join(folder, f'.{name}.{os.getpid()}.part')
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f'.{name}.', suffix='.part')
-        with os.fdopen(descriptor, 'wb') as file:
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
+        with open(temporary, 'wb') as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -107,15 +105,9 @@ def _write_atomic(path: str | Path, write: Callable[[Any], Any]) -> None:
             'was left. Free some space or choose another --work-dir, then continue with --resume.'
         ) from error
     finally:
-        if temporary is not None and osp.exists(temporary):
+        if osp.exists(temporary):
             os.remove(temporary)
     _sync_folder(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _free_space(folder: str) -> str:
@@ -210,27 +202,28 @@ def _read(file: str, map_location: Any, allow_unsafe: bool) -> Any:
             return torch.load(file, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         reason = str(error)
-        if 'Unsupported' not in reason and 'not an allowed' not in reason and 'not allowed' not in reason:
-            raise CheckpointLoadError(f'{damaged} ({_last_words(reason)})') from error
+        with open(file, 'rb') as head:
+            is_pickle = head.read(2)[:1] in (b'\x80', b'P')
+        if not is_pickle:
+            raise CheckpointLoadError(f'{damaged} ({_culprit(reason)})') from error
         if not allow_unsafe:
             raise CheckpointLoadError(
                 f'checkpoint {file} was refused: it holds Python objects, and unpickling those can run any code '
-                f'({_last_words(reason)}). If you trust its author, load it with --unsafe-load (allow_unsafe=True), '
+                f'({_culprit(reason)}). If you trust its author, load it with --unsafe-load (allow_unsafe=True), '
                 'or save its state_dict alone to a new file.'
             ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
-        raise CheckpointLoadError(f'{damaged} ({_last_words(str(error))})') from error
+        raise CheckpointLoadError(f'{damaged} ({_culprit(str(error))})') from error
     print_log(f'unpickling arbitrary objects from {file}, as demanded', 'current', logging.WARNING)
     return torch.load(file, map_location=map_location, weights_only=False)
 
 
-def _last_words(message: str, length: int = 200) -> str:
-    """The line of a torch message that names the culprit."""
+def _culprit(message: str, length: int = 200) -> str:
+    """The line of a torch message that says something."""
+    advice = ('Weights only load failed', 'Please file an issue', 'Check the documentation', '(1)', '(2)')
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    telling = (
-        [line for line in lines if 'WeightsUnpickler' in line or 'Unsupported' in line] or lines[:1] or ['no data']
-    )
-    return telling[0][:length]
+    telling = [line for line in lines if not line.startswith(advice)] or lines
+    return telling[0][:length] if telling else 'it ends early'
 
 
 def _local_copy(path: str) -> str:

@@ -102,7 +102,7 @@ def check_config(cfg: Config, quiet: bool = False) -> None:
     source = cfg.filename or 'config'
     unknown = [k for k in cfg if not k.startswith('_') and k not in keys and k not in _HELPER_KEYS]
     for key in unknown:
-        near = difflib.get_close_matches(key, sorted(keys | set(_HELPER_KEYS)), n=1, cutoff=0.85)
+        near = difflib.get_close_matches(key, sorted(keys | set(_HELPER_KEYS)), n=1, cutoff=0.8)
         if near:
             raise KeyError(
                 f'{source}: unknown key {key!r}; did you mean {near[0]!r}? '

@@ -138,6 +138,9 @@ def _package(name: str, line: str, group: str) -> EnvEntry:
         if name.startswith('onedl-'):
             fix = f"{sys.executable} -m pip install --no-build-isolation '{line}' (with torch installed first)"
         return EnvEntry('Packages', name, 'missing', 'not installed', fix, 'error' if required else 'warning')
+    if version is None:  # metadata without a version: an install that was interrupted
+        fix = f"{sys.executable} -m pip install --force-reinstall --no-deps '{line}', or {_SET_UP}"
+        return EnvEntry('Packages', name, 'damaged', 'its installation was interrupted', fix, 'error')
     error = _import_error(_IMPORTS.get(name, name)) if required else None
     if error and name != 'onedl-mmcv':  # mmcv's ops have a line of their own
         return EnvEntry('Packages', name, version, f'cannot be imported: {error}', _import_fix(name, error), 'error')

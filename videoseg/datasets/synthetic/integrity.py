@@ -15,7 +15,7 @@ from pathlib import Path
 
 DESCRIPTION_NAME = 'synthetic.json'
 MANIFEST_NAME = 'synthetic.sha256'
-_LINE = re.compile(r'([0-9a-f]{64})  (\S.*)')
+_LINE = re.compile(r'([0-9a-f]{64})  (\S.*)\n')
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -55,7 +55,7 @@ def read_manifest(root: Path) -> dict[str, str]:
     path = root / MANIFEST_NAME
     if not path.exists():
         return {}
-    matches = (_LINE.fullmatch(line) for line in path.read_text(errors='replace').splitlines())
+    matches = (_LINE.fullmatch(line) for line in path.read_text(errors='replace').splitlines(keepends=True))
     return {match[2]: match[1] for match in matches if match}
 
 
@@ -68,7 +68,7 @@ def read_description(root: Path) -> dict | None:
     """Read the data set's description; None if there is none.
 
     Raises:
-        ValueError: If the file is not a JSON object.
+        ValueError: If the file is not a JSON object with a preset.
     """
     path = root / DESCRIPTION_NAME
     if not path.exists():
@@ -77,8 +77,8 @@ def read_description(root: Path) -> dict | None:
         description = json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(f'{path} is not valid JSON ({error}); delete the data set and make it again') from error
-    if not isinstance(description, dict):
-        raise ValueError(f'{path} must hold a JSON object; delete the data set and make it again')
+    if not isinstance(description, dict) or not isinstance(description.get('preset'), dict):
+        raise ValueError(f'{path} must hold a JSON object with a preset; delete the data set and make it again')
     return description
 
 
@@ -101,7 +101,7 @@ def check_dataset(root: Path, preset: str | None = None, seed: int | None = None
         return [f'{root / DESCRIPTION_NAME}: missing; this is not a synthetic data set']
     problems = []
     for key, wanted, found in (
-        ('preset', preset, description.get('preset', {}).get('name')),
+        ('preset', preset, description['preset'].get('name')),
         ('seed', seed, description.get('seed')),
     ):
         if wanted is not None and wanted != found:

@@ -138,7 +138,7 @@ class KittiStepWriter:
             return
         same = (description.get('description_sha256'), description.get('seed')) == (self.preset.digest(), self.seed)
         if not same:
-            found = description.get('preset', {})
+            found = description['preset']
             raise FileExistsError(
                 f'{self.root} holds another data set (preset {found.get("name")!r}, seed {description.get("seed")}, '
                 f'size {found.get("size")}, frames {found.get("train_frames")}/{found.get("val_frames")}, generator '

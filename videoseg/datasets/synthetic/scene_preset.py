@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the same preset and seed would give other pixels than before."""
 
 _RANGES = ('slots', 'radius', 'lifetime', 'speed', 'occluders', 'void_patches', 'regions')

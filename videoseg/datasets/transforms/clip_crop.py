@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 
 from videoseg.datasets.sample_rejected import SampleRejected
 from videoseg.registry import TRANSFORMS
-from videoseg.structures.ids import DIVISOR
+from videoseg.structures.ids import MAX_INSTANCE
 
 Boxes = list[tuple[int, int, int, int]]
 
@@ -124,4 +124,4 @@ class ClipCrop(BaseTransform):
 
 
 def _instance_pixels(panoptic_map: np.ndarray) -> np.ndarray:
-    return panoptic_map[panoptic_map % DIVISOR > 0]
+    return panoptic_map[(panoptic_map & MAX_INSTANCE) > 0]

@@ -98,7 +98,8 @@ class PackClipInputs(BaseTransform):
         counted = panoptic[is_thing & (instances > 0)] if self.crowd == 'ignore' else panoptic[is_thing]
         ids, areas = np.unique(counted, return_counts=True)
         ids = ids[areas >= self.min_area]
-        semantic = np.where(is_thing & ~np.isin(panoptic, ids), VOID_LABEL, labels).astype(np.uint8)
+        semantic = labels.astype(np.uint8)
+        semantic[is_thing] = np.where(np.isin(panoptic[is_thing], ids), semantic[is_thing], VOID_LABEL)
         masks = np.zeros((len(ids), *canvas), dtype=np.uint8)
         masks[:, : panoptic.shape[0], : panoptic.shape[1]] = panoptic[None] == ids[:, None, None]
         sample.gt_instances = InstanceData(

@@ -131,4 +131,3 @@ def dstq(stq: Mapping[str, Any], depth: Mapping[str, Any]) -> dict[str, Any]:
         'per_video': {x: join(stq['per_video'][x], depth['per_video'][x]) for x in stq['per_video']},
         'protocol': {'STQ': stq['protocol'], 'DQ': depth['protocol']},
     }
-

@@ -112,8 +112,8 @@ def joint_histogram(gt: ArrayLike, pred: ArrayLike, weights: ArrayLike | None = 
         lengths = np.diff(starts, append=gt.size)
     else:
         lengths = np.add.reduceat(np.asarray(weights, np.float64).ravel(), starts)
-    gt_ids, gt_index = np.unique(gt[starts].astype(np.int64), return_inverse=True)
-    pred_ids, pred_index = np.unique(pred[starts].astype(np.int64), return_inverse=True)
+    gt_ids, gt_index = np.unique(gt[starts], return_inverse=True)
+    pred_ids, pred_index = np.unique(pred[starts], return_inverse=True)
     cells = gt_index * len(pred_ids) + pred_index
     if len(gt_ids) * len(pred_ids) <= _MAX_DENSE_CELLS:
         table = np.bincount(cells, weights=lengths)
@@ -122,4 +122,5 @@ def joint_histogram(gt: ArrayLike, pred: ArrayLike, weights: ArrayLike | None = 
     else:
         cells, counts = sum_by_id(cells, lengths)
     counts = counts.astype(np.int64 if weights is None else np.float64)
+    gt_ids, pred_ids = gt_ids.astype(np.int64), pred_ids.astype(np.int64)
     return JointHistogram(gt_ids[cells // len(pred_ids)], pred_ids[cells % len(pred_ids)], counts)

@@ -45,7 +45,8 @@ class VPQVideo:
 class VPQ(VideoStatistics[VPQVideo]):
     """VPQ over all window sizes in one pass (``specs/evaluators.md`` sections 3 and 4).
 
-    Memory holds ``max(windows) - 1`` frame histograms a video, whatever its length.
+    Memory holds ``max(windows) - 1`` frame histograms a video, whatever its length. Predicted pixels of a thing class
+    with instance 0 (untracked) are one ordinary tube of that class.
 
     Args:
         num_classes: K; labels are 0 ... K - 1.

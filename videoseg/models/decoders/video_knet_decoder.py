@@ -34,7 +34,8 @@ class VideoKNetDecoder(KNetDecoder):
         kwargs: Arguments of :class:`KNetDecoder`.
 
     Raises:
-        ValueError: If a linked stage does not exist.
+        ValueError: If a linked stage does not exist, or linking is on without an embedding head: linked kernels are only
+            trained by the association losses.
     """
 
     def __init__(
@@ -49,6 +50,11 @@ class VideoKNetDecoder(KNetDecoder):
         in_channels: int = 256,
         **kwargs,
     ) -> None:
+        if linking is not None and embedding_head is None:
+            raise ValueError(
+                'VideoKNetDecoder: linking needs embedding_head=dict(...), whose losses alone train the linked kernels; '
+                'set linking=None to track raw kernels'
+            )
         self._temporal = dict(linking=(linking, link_stages), fusion=(fusion, fusion_stages))
         super().__init__(*args, in_channels=in_channels, **kwargs)
         self.reference_losses = reference_losses

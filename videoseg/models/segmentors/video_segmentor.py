@@ -49,6 +49,8 @@ class VideoSegmentor(BaseModel):
         void_label: int = VOID_LABEL,
         init_cfg: dict | None = None,
     ) -> None:
+        if isinstance(data_preprocessor, dict):  # built here, so that no default scope has to be set
+            data_preprocessor = MODELS.build(data_preprocessor)
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         necks = [neck] if isinstance(neck, dict) else list(neck or [])

@@ -1,0 +1,18 @@
+"""Video K-Net R50 on KITTI-STEP: the paper's full model (embedding, linking, fusion).
+
+Starts from: K-Net R50 trained on Cityscapes-STEP (configs/knet/r50_cityscapes_step.py), set ``load_from`` to it; without
+it training starts from ImageNet weights and falls short. Published: STQ 70.9, AQ 70.8, SQ 71.2, VPQ 46 on val with 8 GPUs
+of one clip each. Reproduced: not run (the data set is not public enough to be had here).
+"""
+
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/kitti_step.py',
+    '../_base_/models/video_knet_r50.py',
+    '../_base_/schedules/adamw_12e.py',
+]
+
+load_from = None
+# parts that the Cityscapes-STEP model does not have
+load_from_allow = ['decoder.embedding_head', 'decoder.stages.2.linking', 'decoder.stages.2.fusion']
+auto_scale_lr = dict(enable=False, base_batch_size=8)
