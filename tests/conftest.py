@@ -24,3 +24,15 @@ def fixed_seeds() -> None:
     np.random.seed(0)
     if 'torch' in sys.modules:  # a test of the torch-free part does not pay for importing torch
         sys.modules['torch'].manual_seed(0)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:
+    """Without the whole parity collection some tests have no file to compare with: they are not collected at all."""
+
+    def has_no_case(item: pytest.Item) -> bool:
+        return any(mark.name == 'skip' and 'empty parameter set' in str(mark.kwargs) for mark in item.iter_markers())
+
+    empty = [item for item in items if has_no_case(item)]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]

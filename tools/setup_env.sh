@@ -159,8 +159,8 @@ remove_half_installed() {
     local site info
     if [ ! -x "$VENV/bin/python" ]; then return; fi
     site="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
-    for info in "$site"/*.dist-info "$site"/~*; do
-        if [ -d "$info" ] && [ ! -f "$info/RECORD" ]; then
+    for info in "$site"/*.dist-info "$site"/~*; do # ~: what an upgrade was about to replace
+        if [ -e "$info" ] && { [ ! -f "$info/RECORD" ] || [[ "$(basename "$info")" == '~'* ]]; }; then
             say "removing what an interrupted install left: $(basename "$info")"
             rm -rf "$info"
         fi

@@ -7,6 +7,7 @@ import argparse
 import os
 import os.path as osp
 
+import torch
 from mmengine.config import Config, DictAction
 
 from videoseg.utils.config import load_config, named_config_errors
@@ -45,6 +46,8 @@ def configure(args: argparse.Namespace) -> Config:
     if args.seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': args.seed}
     if args.amp:
+        if not torch.cuda.is_available():
+            raise SystemExit('--amp: mixed precision training needs a GPU and none was found')
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.auto_scale_lr:

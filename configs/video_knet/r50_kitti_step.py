@@ -12,6 +12,8 @@ _base_ = [
     '../_base_/schedules/adamw_12e.py',
 ]
 
+default_hooks = dict(checkpoint=dict(by_epoch=True, interval=1))
+log_processor = dict(by_epoch=True)
 load_from = None
 # parts that the Cityscapes-STEP model does not have
 load_from_allow = ['decoder.embedding_head', 'decoder.stages.2.linking', 'decoder.stages.2.fusion']

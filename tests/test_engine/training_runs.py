@@ -61,10 +61,16 @@ def _main(name: str, args: tuple, cwd: Path, kill_at: int) -> None:
     sys.stdout.flush()
 
 
-def logged(work_dir: Path, runs: slice = slice(None)) -> dict[int, dict]:
-    """Everything logged in training by iteration, of all runs in a work dir; later runs win."""
+def set_logs_aside(work_dir: Path) -> None:
+    """Rename the log folders, so that a run started within the same second gets one of its own."""
+    for file in work_dir.glob('*/vis_data'):
+        file.parent.rename(work_dir / f'0_{file.parent.name}')
+
+
+def logged(work_dir: Path, runs: str = '*') -> dict[int, dict]:
+    """Everything logged in training by iteration, of all (or some) runs in a work dir; later runs win."""
     entries = {}
-    for file in sorted(work_dir.glob('*/vis_data/scalars.json'))[runs]:
+    for file in sorted(work_dir.glob(f'{runs}/vis_data/scalars.json')):
         for line in file.read_text().splitlines():
             entry = json.loads(line)
             if 'loss' in entry:

@@ -133,6 +133,13 @@ def test_auto_scale_lr(tmp_path):
     assert saved['meta']['seed'] == saved['meta']['sampler_seed'] == 5
 
 
+def test_amp_needs_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    config = make_project(tmp_path / 'project')
+    assert run_tool('train.py', config, '--amp', cwd=tmp_path) == 1
+    assert '--amp: mixed precision training needs a GPU' in _log(tmp_path)
+
+
 def test_show_dir_configures_the_visualization_hook(tmp_path, monkeypatch):
     import importlib.util
 

@@ -1,5 +1,5 @@
-"""Using trained models from Python; loaded on first use."""
+"""Using trained models from Python."""
 
-from videoseg.lazy import attach
+from videoseg.apis.init_model import init_model
 
-__getattr__, __dir__, __all__ = attach(__name__, {'init_model': 'init_model'})
+__all__ = ['init_model']

@@ -3,8 +3,9 @@
 import os
 import os.path as osp
 import time
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import mmengine
 import torch
@@ -26,6 +27,7 @@ from videoseg.utils.checkpoint import (
     to_plain,
 )
 from videoseg.utils.checkpoint_report import load_checkpoint_report
+from videoseg.utils.errors import CheckpointLoadError
 from videoseg.version import __version__
 
 
@@ -51,6 +53,8 @@ class VideoSegRunner(Runner):
         FileNotFoundError: If ``resume`` is demanded and there is no checkpoint.
     """
 
+    _seconds_used: ClassVar[Counter] = Counter()
+
     def __init__(self, model: nn.Module | dict, work_dir: str, **kwargs: Any) -> None:
         check_work_dir(work_dir)
         if kwargs.get('resume') and not kwargs.get('load_from'):
@@ -66,6 +70,10 @@ class VideoSegRunner(Runner):
                 raise ValueError(f'--launcher {self.launcher} needs GPUs; on CPUs use --launcher pytorch')
             torch.distributed.init_process_group('gloo')
         super().setup_env(env_cfg)
+        # Names of loggers and message hubs end with the second: two runners of one process must not share them.
+        self._seconds_used[self._timestamp] += 1
+        if self._seconds_used[self._timestamp] > 1:
+            self._timestamp = f'{self._timestamp}_{self._seconds_used[self._timestamp]}'
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Wrap for distributed training; on CPUs without the device ids that mmengine insists on."""
@@ -290,8 +298,6 @@ def _resumable_checkpoint(work_dir: str) -> str:
 
 
 def _require_training_state(checkpoint: Mapping, filename: str, optimizer: bool) -> None:
-    from videoseg.utils.errors import CheckpointLoadError
-
     needed = ['meta', 'message_hub'] + ['optimizer'] * optimizer
     missing = [key for key in needed if key not in checkpoint]
     if missing or not {'epoch', 'iter'} <= set(checkpoint['meta']):

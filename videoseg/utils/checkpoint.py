@@ -101,8 +101,8 @@ def _write_atomic(path: str | Path, write: Callable[[Any], Any]) -> None:
     except (OSError, RuntimeError) as error:
         # torch reports a failed write of its zip archive as RuntimeError.
         raise CheckpointSaveError(
-            f'could not write {path}: {error} ({_free_space(folder)}). Earlier checkpoints are untouched, no partial file '
-            'was left. Free some space or choose another --work-dir, then continue with --resume.'
+            f'could not write {path}: {error} ({_free_space(folder)}). Earlier checkpoints are untouched, no partial '
+            'file was left. Free some space or choose another --work-dir, then continue with --resume.'
         ) from error
     finally:
         if osp.exists(temporary):
@@ -277,9 +277,7 @@ def install_safe_loading() -> None:
         return load
 
     def refused(filename: str, map_location: Any = None, **_: Any) -> dict:
-        raise CheckpointLoadError(
-            f'{filename}: cannot be read safely from there; download it and name the file'
-        )
+        raise CheckpointLoadError(f'{filename}: cannot be read safely from there; download it and name the file')
 
     register = mm.CheckpointLoader.register_scheme
     register(['', 'http://', 'https://'], plain, force=True)

@@ -11,5 +11,3 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, begin=0, end=1000, by_epoch=False),
     dict(type='MultiStepLR', milestones=[9, 11], gamma=0.1, begin=0, end=12, by_epoch=True),
 ]
-default_hooks = dict(checkpoint=dict(by_epoch=True, interval=1))
-log_processor = dict(by_epoch=True)

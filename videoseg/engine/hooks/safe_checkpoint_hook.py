@@ -50,7 +50,7 @@ class SafeCheckpointHook(CheckpointHook):
         )
         if is_main_process():
             set_latest_checkpoint(runner.work_dir, self.last_ckpt)
-            if outdated is not None:
+            if outdated is not None and outdated != step:
                 self._remove(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(outdated)))
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
