@@ -24,7 +24,9 @@ def parity_file(group: str, name: str) -> Path:
     """
     path = parity_root() / group / name
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: recorded parity file missing; set VIDEOSEG_PARITY_DIR to the whole collection')
+        raise FileNotFoundError(
+            f'{path}: recorded parity file missing; set VIDEOSEG_PARITY_DIR to the whole collection'
+        )
     return path
 
 

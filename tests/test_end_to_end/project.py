@@ -39,7 +39,7 @@ default_hooks = dict(checkpoint=dict(interval=2), logger=dict(interval=1))
 custom_hooks = [dict(type='RandomStateHook')] + {hooks}
 """
 
-RECORDER = '''
+RECORDER = """
 import json, os, signal
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -57,7 +57,7 @@ class LossRecorder(Hook):
             f.write(json.dumps(row) + chr(10))
         if self.kill_at == runner.iter + 1:
             os.kill(os.getpid(), signal.SIGKILL)
-'''
+"""
 
 
 def write_dataset(root: Path, frames: int = 4) -> Path:
@@ -85,7 +85,9 @@ def write_dataset(root: Path, frames: int = 4) -> Path:
     return root
 
 
-def write_project(folder: Path, iters=4, batch_size=2, workers=0, imports=(), hooks=(), augmentation=(), extra='') -> Path:
+def write_project(
+    folder: Path, iters=4, batch_size=2, workers=0, imports=(), hooks=(), augmentation=(), extra=''
+) -> Path:
     """Write data, a recording hook and a config; return the config."""
     data = folder / 'data'
     if not data.exists():
@@ -106,7 +108,9 @@ def write_project(folder: Path, iters=4, batch_size=2, workers=0, imports=(), ho
     return config
 
 
-def run(tool: str, *args, processes: int = 1, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess:
+def run(
+    tool: str, *args, processes: int = 1, cwd: Path | None = None, check: bool = True
+) -> subprocess.CompletedProcess:
     """Run ``tools/<tool>`` as a user would, optionally with several processes over gloo."""
     env = {**os.environ, 'OMP_NUM_THREADS': '1'}
     env.pop('PYTHONPATH', None)

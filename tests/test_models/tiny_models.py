@@ -72,7 +72,9 @@ def video(seed, frames=5, size=(64, 96), name=None):
             masks.append(mask)
         masks[0] &= ~masks[1]
         frame = DetDataSample(
-            metainfo=dict(video_id=name or f'video{seed}', frame_id=t, video_length=frames, img_shape=size, ori_shape=size)
+            metainfo=dict(
+                video_id=name or f'video{seed}', frame_id=t, video_length=frames, img_shape=size, ori_shape=size
+            )
         )
         frame.gt_instances = InstanceData(
             labels=torch.tensor([0, 1]), masks=torch.stack(masks).to(torch.uint8), instances_ids=torch.tensor([1, 2])
@@ -88,5 +90,6 @@ def video(seed, frames=5, size=(64, 96), name=None):
 def batch(model, *items, training=False):
     """Run the data preprocessor on packed items."""
     return model.data_preprocessor(
-        dict(inputs=[i['inputs'] for i in items], data_samples=[copy.deepcopy(i['data_samples']) for i in items]), training
+        dict(inputs=[i['inputs'] for i in items], data_samples=[copy.deepcopy(i['data_samples']) for i in items]),
+        training,
     )

@@ -108,7 +108,9 @@ class VideoWriter:
             return
         if self.path.suffix != '.avi':
             wanted, self.path = self.path, self.path.with_suffix('.avi')
-            print_log(f'{wanted}: no mp4 encoder in OpenCV, writing {self.path} (Motion-JPEG)', 'current', logging.WARNING)
+            print_log(
+                f'{wanted}: no mp4 encoder in OpenCV, writing {self.path} (Motion-JPEG)', 'current', logging.WARNING
+            )
             if self._try_codec():
                 return
         raise OSError(f'{self.path}: OpenCV cannot open this video for writing; is the folder writable?')

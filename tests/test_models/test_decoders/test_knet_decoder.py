@@ -86,7 +86,9 @@ def test_batch_equals_single_frames():
     feats = features_of(torch.randn(2, 64, 8, 12), torch.randn(2, 64, 8, 12))
     both, _ = decoder.decode(feats, {}, [])
     for i in range(2):
-        alone, _ = decoder.decode(features_of(feats.mask_features[i : i + 1], feats.semantic_features[i : i + 1]), {}, [])
+        alone, _ = decoder.decode(
+            features_of(feats.mask_features[i : i + 1], feats.semantic_features[i : i + 1]), {}, []
+        )
         close(both.select_clip(i).mask_logits, alone.mask_logits)
         close(both.select_clip(i).class_logits, alone.class_logits)
 

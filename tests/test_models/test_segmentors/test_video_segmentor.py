@@ -140,7 +140,12 @@ def test_video_may_start_anywhere(model):
     assert len(results) == 3
 
 
-SWITCHES = [{}, dict(fusion=None), dict(linking=None, fusion=None), dict(embedding_head=None, linking=None, fusion=None)]
+SWITCHES = [
+    {},
+    dict(fusion=None),
+    dict(linking=None, fusion=None),
+    dict(embedding_head=None, linking=None, fusion=None),
+]
 
 
 @pytest.mark.parametrize('switches', SWITCHES)

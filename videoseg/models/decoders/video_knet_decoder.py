@@ -65,7 +65,9 @@ class VideoKNetDecoder(KNetDecoder):
         parts = {}
         for name, (config, stages) in self._temporal.items():
             if any(not -num_stages <= s < num_stages for s in stages):
-                raise ValueError(f'{name} names stages {tuple(stages)}, but there are {num_stages} (0 to {num_stages - 1})')
+                raise ValueError(
+                    f'{name} names stages {tuple(stages)}, but there are {num_stages} (0 to {num_stages - 1})'
+                )
             if config is not None and stage in {s % num_stages for s in stages}:
                 parts[name] = {**dict(type='PreviousKernelAttention'), **config}
         return parts

@@ -111,7 +111,9 @@ class SemanticFPN(BaseModule):
             Mask and semantic features (B*T, out_channels, h, w) at ``self.stride``.
         """
         if len(inputs) < self.num_levels:
-            raise ValueError(f'SemanticFPN needs {self.num_levels} pyramid levels, the neck before it gave {len(inputs)}')
+            raise ValueError(
+                f'SemanticFPN needs {self.num_levels} pyramid levels, the neck before it gave {len(inputs)}'
+            )
         levels = []
         for level, convs in enumerate(self.convs_all_levels):
             x = inputs[level]

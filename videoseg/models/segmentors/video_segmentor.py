@@ -142,7 +142,9 @@ class VideoSegmentor(BaseModel):
             RuntimeError: If the model was built without postprocessor or tracker.
         """
         if self.postprocessor is None or self.tracker is None:
-            raise RuntimeError('this VideoSegmentor has no postprocessor or no tracker: name both in the config to predict')
+            raise RuntimeError(
+                'this VideoSegmentor has no postprocessor or no tracker: name both in the config to predict'
+            )
         results: list = [[] for _ in data_samples]
         states = list(states)
         for rows in group_batch(data_samples, states):

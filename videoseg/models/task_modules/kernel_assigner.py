@@ -48,9 +48,7 @@ class KernelAssigner:
         return cost
 
     @torch.no_grad()
-    def assign(
-        self, mask_logits: Tensor, class_logits: Tensor | None, targets: Sequence[FrameTargets]
-    ) -> list[Match]:
+    def assign(self, mask_logits: Tensor, class_logits: Tensor | None, targets: Sequence[FrameTargets]) -> list[Match]:
         """Match the kernels of F frames; one copy to the host for all of them.
 
         Args:
