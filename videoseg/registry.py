@@ -2,8 +2,8 @@
 
 Children, not siblings: mmdet's own classes build their parts without a prefix, and with the default scope ``videoseg``
 those builds start here, then climb to mmdet and mmengine. A parent is searched without triggering its lazy imports, so
-every package named in ``locations`` imports its mmdet counterpart first. No name registered here may exist in mmdet, mmcv
-or mmengine: it would replace the original inside mmdet's classes.
+every package named in ``locations`` imports its mmdet counterpart first. No name registered here may exist in mmdet,
+mmcv or mmengine: it would replace the original inside mmdet's classes.
 """
 
 from mmdet import registry as mmdet_registry

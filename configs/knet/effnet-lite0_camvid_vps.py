@@ -1,4 +1,5 @@
-"""K-Net on EfficientNet-Lite0 for CamVid frames at 1 Hz: the image stage before configs/video_knet/effnet-lite0_camvid_vps.py.
+"""K-Net on EfficientNet-Lite0 for CamVid frames at 1 Hz: the image stage before
+configs/video_knet/effnet-lite0_camvid_vps.py.
 
 Starts from: EfficientNet-Lite0, ImageNet. Needs data/camvid_vps (clips and panoptic_1hz) and data/camvid (images).
 """

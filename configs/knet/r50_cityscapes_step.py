@@ -1,8 +1,8 @@
 """K-Net R50 on Cityscapes images with the classes of KITTI-STEP: the pre-training of Video K-Net.
 
 The images lie under data/cityscapes_step in the same encoding as KITTI-STEP (``images/train/<city>/<name>.png`` and
-``panoptic_maps/train/<city>/<name>.png``); each image is a clip of its own. Starts from: ImageNet. 8 epochs, each image 8
-times. Published: no number. Reproduced: not run.
+``panoptic_maps/train/<city>/<name>.png``); each image is a clip of its own. Starts from: ImageNet. 8 epochs, each image
+8 times. Published: no number. Reproduced: not run.
 """
 
 _base_ = ['../video_knet/r50_kitti_step.py']

@@ -1,7 +1,7 @@
 """Video K-Net on EfficientNet-Lite0 for CamVid clips, the video stage: embedding, linking and fusion.
 
-Starts from: the image stage, configs/knet/effnet-lite0_camvid_vps.py; set ``load_from`` to its last checkpoint. The rows
-of the ablation switch parts off on the command line, see docs/benchmarks.md.
+Starts from: the image stage, configs/knet/effnet-lite0_camvid_vps.py; set ``load_from`` to its last checkpoint. The
+rows of the ablation switch parts off on the command line, see docs/benchmarks.md.
 """
 
 _base_ = [

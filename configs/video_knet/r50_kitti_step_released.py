@@ -1,9 +1,9 @@
 """Video K-Net R50 as the released KITTI-STEP weights have it: embedding and linking, no fusion.
 
-Convert the weights with tools/model_converters/video_knet.py. ``compat`` brings back what the original did at test time:
-ids paired by position after suppression, low-score things that leave holes, and void painted as the first class (road).
-Published for these settings: STQ 71, AQ 70, SQ 71, VPQ 46. Reproduced: not run (no released weights can be had here);
-the modules give the original's recorded tensors (tests/test_models/test_segmentors/test_video_knet_parity.py).
+Convert the weights with tools/model_converters/video_knet.py. ``compat`` brings back what the original did at test
+time: ids paired by position after suppression, low-score things that leave holes, and void painted as the first class
+(road). Published for these settings: STQ 71, AQ 70, SQ 71, VPQ 46. Reproduced: not run (no released weights can be had
+here); the modules give the original's recorded tensors (tests/test_models/test_segmentors/test_video_knet_parity.py).
 """
 
 _base_ = './r50_kitti_step.py'

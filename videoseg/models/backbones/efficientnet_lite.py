@@ -235,10 +235,8 @@ class EfficientNetLite(BaseModule):
         x = F.relu6(self._bn0(self._conv_stem(x)))
         outs = []
         for index, block in enumerate(self._blocks[: _LEVEL_ENDS[self.out_indices[-1]] + 1]):
-            if self.with_cp and torch.is_grad_enabled():
-                x = checkpoint(block, x, use_reentrant=False)
-            else:
-                x = block(x)
+            recompute = self.with_cp and torch.is_grad_enabled()
+            x = checkpoint(block, x, use_reentrant=False) if recompute else block(x)
             if index in _LEVEL_ENDS and _LEVEL_ENDS.index(index) in self.out_indices:
                 outs.append(x)
         return tuple(outs)

@@ -32,7 +32,8 @@ class KNetDecoder(BaseDecoder):
         num_proposals: N thing kernels.
         in_channels: C of the pixel features and kernels.
         num_stages: Update stages, each with its own weights.
-        mask_assign_stride: Input pixels per cell at which masks are matched, trained and read out (4; 2 for KITTI-STEP).
+        mask_assign_stride: Input pixels per cell at which masks are matched, trained and read out (4; 2 for
+            KITTI-STEP).
         proposal_head: Overrides of the proposal head's arguments.
         update_head: Overrides of the update heads' arguments.
         assigner: Config of the matching.

@@ -17,10 +17,11 @@ from videoseg.structures.video_state import StateDict
 class VideoKNetDecoder(KNetDecoder):
     """K-Net whose kernels see the kernels of the previous frame, with an association embedding on top.
 
-    The three ideas of the paper are three switches: ``embedding_head`` (association embedding, trained contrastively on a
-    key and a reference frame), ``linking`` (the vectors that are tracked attend to the previous kernels) and ``fusion``
-    (the kernels do so before their update, which changes masks and classes). With all three off it is K-Net trained on
-    pairs, whose raw kernels are what a tracker sees. Source: Video K-Net, ``specs/video_knet.md`` sections 2.2 to 2.4.
+    The three ideas of the paper are three switches: ``embedding_head`` (association embedding, trained contrastively on
+    a key and a reference frame), ``linking`` (the vectors that are tracked attend to the previous kernels) and
+    ``fusion`` (the kernels do so before their update, which changes masks and classes). With all three off it is K-Net
+    trained on pairs, whose raw kernels are what a tracker sees. Source: Video K-Net, ``specs/video_knet.md`` sections
+    2.2 to 2.4.
 
     Losses of the reference frame carry the suffix ``_ref``. Unlike the original a GPU may hold any number of clips.
 
@@ -30,12 +31,14 @@ class VideoKNetDecoder(KNetDecoder):
         fusion: Config of kernel fusion, or None.
         link_stages: Stages with linking; negative numbers count from the last.
         fusion_stages: Stages with fusion.
-        reference_losses: Train masks and classes of the reference frame too (joint training); otherwise the key frame's.
+        reference_losses: Train masks and classes of the reference frame too (joint training); otherwise the key
+            frame's.
         kwargs: Arguments of :class:`KNetDecoder`.
 
+
     Raises:
-        ValueError: If a linked stage does not exist, or linking is on without an embedding head: linked kernels are only
-            trained by the association losses.
+        ValueError: If a linked stage does not exist, or linking is on without an embedding head: linked kernels are
+            only trained by the association losses.
     """
 
     def __init__(
@@ -52,8 +55,8 @@ class VideoKNetDecoder(KNetDecoder):
     ) -> None:
         if linking is not None and embedding_head is None:
             raise ValueError(
-                'VideoKNetDecoder: linking needs embedding_head=dict(...), whose losses alone train the linked kernels; '
-                'set linking=None to track raw kernels'
+                'VideoKNetDecoder: linking needs embedding_head=dict(...): the association losses alone train the '
+                'linked kernels; set linking=None to track raw kernels'
             )
         self._temporal = dict(linking=(linking, link_stages), fusion=(fusion, fusion_stages))
         super().__init__(*args, in_channels=in_channels, **kwargs)

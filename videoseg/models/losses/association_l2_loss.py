@@ -10,9 +10,9 @@ from videoseg.registry import MODELS
 class AssociationL2Loss(nn.Module):
     """Squared error between clamped cosines and 0/1 targets, with hard negative mining.
 
-    Negatives are mined when there are more than ``neg_pos_ub`` of them for each of ``positives + 1`` (mmdet's ``L2Loss``
-    compares with ``positives`` and so gives other numbers). Unlike the original nothing is modified in place and a batch
-    without any entry kept gives 0. Source: ``specs/video_knet.md`` section 2.4.
+    Negatives are mined when there are more than ``neg_pos_ub`` of them for each of ``positives + 1`` (mmdet's
+    ``L2Loss`` compares with ``positives`` and so gives other numbers). Unlike the original nothing is modified in place
+    and a batch without any entry kept gives 0. Source: ``specs/video_knet.md`` section 2.4.
 
     Args:
         neg_pos_ub: Ratio of kept negatives to positives.

@@ -23,8 +23,8 @@ def upsample(logits: Tensor, factor: int) -> Tensor:
 class KernelCriterion(nn.Module):
     """Class, mask, dice, rank and semantic losses of matched kernels.
 
-    The proposal head uses it on thing kernels alone, every update stage on thing and stuff kernels. Stuff class c always
-    belongs to kernel ``num_proposals + c - num_things`` (``specs/video_knet.md`` sections 1.2 and 1.5).
+    The proposal head uses it on thing kernels alone, every update stage on thing and stuff kernels. Stuff class c
+    always belongs to kernel ``num_proposals + c - num_things`` (``specs/video_knet.md`` sections 1.2 and 1.5).
 
     Args:
         num_things: Thing classes.

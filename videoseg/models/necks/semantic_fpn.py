@@ -18,8 +18,8 @@ class SemanticFPN(BaseModule):
     """Bring all pyramid levels to one stride, sum them, and split into a mask and a semantic branch.
 
     Level 0 (stride 4) is halved with strided convolutions until it meets the common stride; every level i > 0 passes i
-    units of convolution, group norm and ReLU, doubled bilinearly as often as it needs. The coarsest level first receives
-    a sine positional encoding. Two parallel 1x1 heads make the mask and the semantic features.
+    units of convolution, group norm and ReLU, doubled bilinearly as often as it needs. The coarsest level first
+    receives a sine positional encoding. Two parallel 1x1 heads make the mask and the semantic features.
 
     Source: K-Net, ``specs/video_knet.md`` section 1.1.
 

@@ -50,8 +50,8 @@ def make_frame_targets(
 ) -> list[FrameTargets]:
     """Prepare the ground truth of padded frames.
 
-    Masks are reduced bilinearly to ``(H // stride, W // stride)`` and stay soft (``specs/video_knet.md`` 1.8); what lies
-    outside the valid image is void already.
+    Masks are reduced bilinearly to ``(H // stride, W // stride)`` and stay soft (``specs/video_knet.md`` 1.8); what
+    lies outside the valid image is void already.
 
     Args:
         frames: Samples with ``gt_instances`` (labels, masks, instances_ids) and, with stuff, ``gt_sem_seg``.
