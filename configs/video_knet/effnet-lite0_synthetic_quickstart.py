@@ -9,17 +9,34 @@ _base_ = [
     '../_base_/models/video_knet_effnet_lite0.py',
 ]
 
-max_iters = 900
+model = dict(
+    backbone=dict(frozen_stages=1),
+    neck=[
+        dict(type='FPN', in_channels=[24, 40, 112, 320], out_channels=64, num_outs=4),
+        dict(type='SemanticFPN', in_channels=64, feat_channels=64, out_channels=64),
+    ],
+    decoder=dict(
+        in_channels=64,
+        num_proposals=16,
+        update_head=dict(feedforward_channels=256),
+        linking=dict(feedforward_channels=256),
+        fusion=dict(feedforward_channels=256),
+    ),
+    postprocessor=dict(max_per_img=16),
+)
+train_dataloader = dict(batch_size=2)
+
+max_iters = 2000
 train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.25))),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5))),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
     dict(type='CosineAnnealingLR', begin=100, end=max_iters, eta_min=1e-5, by_epoch=False),
 ]
-default_hooks = dict(checkpoint=dict(interval=300), logger=dict(interval=25))
-auto_scale_lr = dict(enable=False, base_batch_size=4)
+default_hooks = dict(checkpoint=dict(interval=500), logger=dict(interval=50))
+auto_scale_lr = dict(enable=False, base_batch_size=2)

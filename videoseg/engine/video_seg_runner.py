@@ -98,7 +98,9 @@ class VideoSegRunner(Runner):
 
         Raises:
             FileNotFoundError: If there is nothing to resume.
+            ValueError: If model and data do not have the same classes.
         """
+        self._check_class_counts()
         if self._has_loaded:
             return
         if self._resume:
@@ -248,6 +250,20 @@ class VideoSegRunner(Runner):
         metainfo = self._dataset_metainfo()
         return model_meta(self._bare_model, metainfo.get('classes'))
 
+    def _check_class_counts(self) -> None:
+        """The model's things and stuff must be the data set's: a wrong split of the right sum would train silently."""
+        decoder, metainfo = getattr(self._bare_model, 'decoder', None), self._dataset_metainfo()
+        ours = [getattr(decoder, name, None) for name in ('num_things', 'num_stuff')]
+        if None in ours or not {'classes', 'num_things'} <= set(metainfo):
+            return
+        theirs = [metainfo['num_things'], len(metainfo['classes']) - metainfo['num_things']]
+        if ours != theirs and ours != [theirs[0], 0]:  # instance segmentation leaves out the stuff
+            raise ValueError(
+                f'the model has {ours[0]} thing and {ours[1]} stuff classes, the data set '
+                f'{metainfo.get("name", "")} has {theirs[0]} and {theirs[1]}: set model.decoder.num_things='
+                f'{theirs[0]} and model.decoder.num_stuff={theirs[1]}, or choose other data'
+            )
+
     def _dataset_metainfo(self) -> dict[str, Any]:
         for loop in (self._train_loop, self._test_loop, self._val_loop):
             if hasattr(loop, 'dataloader'):
@@ -275,9 +291,13 @@ class VideoSegRunner(Runner):
 
 
 def model_meta(model: nn.Module, classes: Any = None) -> dict[str, Any]:
-    """Decoder type and class names, as kept in a checkpoint's ``meta``."""
+    """Decoder type, class names and number of things, as kept in a checkpoint's ``meta``."""
     part = getattr(model, 'decoder', model)
-    return {'decoder': type(part).__name__, 'classes': None if classes is None else list(classes)}
+    return {
+        'decoder': type(part).__name__,
+        'classes': None if classes is None else list(classes),
+        'num_things': getattr(part, 'num_things', None),
+    }
 
 
 def build_runner(cfg: Config) -> Runner:

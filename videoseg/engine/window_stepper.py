@@ -88,26 +88,8 @@ class WindowStepper:
                     f'video {video} starts with frame {sample.metainfo["window_start"]}: windows of a video must come '
                     'in order to one process (use VideoWindowSampler in the dataloader)'
                 )
-            self._states[video] = self.model.init_state(frame_meta(sample))
+            self._states[video] = self.model.init_state(FrameMeta.of_window(sample))
         return self._states[video]
 
     def _autocast(self) -> AbstractContextManager:
         return autocast(dtype=getattr(torch, self._amp)) if self._amp else nullcontext()
-
-
-def frame_meta(sample: TrackDataSample, seed: int = 0) -> FrameMeta:
-    """What a window's metainfo says to decoders and trackers.
-
-    Args:
-        sample: A preprocessed window.
-        seed: Seed of the video's random draws.
-    """
-    first = sample.video_data_samples[0].metainfo
-    return FrameMeta(
-        video_id=sample.metainfo['video_id'],
-        frame_ids=[frame.metainfo['frame_id'] for frame in sample.video_data_samples],
-        img_shape=tuple(first['img_shape'][:2]),
-        ori_shape=tuple(first['ori_shape'][:2]),
-        batch_input_shape=tuple(first.get('batch_input_shape', first['img_shape'])[:2]),
-        seed=seed,
-    )

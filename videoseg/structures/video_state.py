@@ -1,5 +1,6 @@
 """The state of one video between two windows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,33 @@ class FrameMeta:
     ori_shape: tuple[int, int]
     batch_input_shape: tuple[int, int]
     seed: int = 0
+
+    @classmethod
+    def of_window(cls, sample: Any, frames: Sequence[int] | None = None, seed: int = 0) -> 'FrameMeta':
+        """Read the metainfo of a window.
+
+        Args:
+            sample: A ``TrackDataSample`` whose frames went through the data preprocessor.
+            frames: Positions inside the window; None means all.
+            seed: Seed of the video's random draws.
+
+        Raises:
+            KeyError: If a frame lacks a size, naming the key.
+        """
+        positions = range(len(sample.video_data_samples)) if frames is None else frames
+        infos = [sample.video_data_samples[i].metainfo for i in positions]
+        first = infos[0]
+        missing = [key for key in ('img_shape', 'ori_shape') if key not in first]
+        if missing:
+            raise KeyError(f'a frame has no {" and no ".join(missing)} in its metainfo; it has {sorted(first)}')
+        return cls(
+            video_id=str(first.get('video_id', sample.metainfo.get('video_id', 'video'))),
+            frame_ids=[int(info.get('frame_id', i)) for info, i in zip(infos, positions, strict=True)],
+            img_shape=tuple(first['img_shape'][:2]),
+            ori_shape=tuple(first['ori_shape'][:2]),
+            batch_input_shape=tuple(first.get('batch_input_shape', first['img_shape'])[:2]),
+            seed=seed,
+        )
 
 
 def _map_tensors(value: Any, fn) -> Any:

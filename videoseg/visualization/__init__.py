@@ -1,16 +1,22 @@
-"""Pictures: colours, overlays, panels and videos. Loaded on first use."""
+"""Pictures: colours, overlays, panels and videos."""
 
-from videoseg.lazy import attach
+import mmdet.visualization  # noqa: F401  (registers mmdet's own before ours are looked up)
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        'track_colors': 'palette',
-        'class_colors': 'palette',
-        'LabelPlacer': 'label_placer',
-        'PanopticOverlay': 'overlay',
-        'VideoWriter': 'video_writer',
-        'side_by_side': 'panels',
-        'panoptic_from_ground_truth': 'ground_truth',
-    },
-)
+from videoseg.visualization.ground_truth import panoptic_from_ground_truth
+from videoseg.visualization.label_placer import LabelPlacer
+from videoseg.visualization.overlay import PanopticOverlay
+from videoseg.visualization.palette import class_colors, track_colors
+from videoseg.visualization.panels import side_by_side
+from videoseg.visualization.video_recorder import VideoRecorder
+from videoseg.visualization.video_writer import VideoWriter
+
+__all__ = [
+    'LabelPlacer',
+    'PanopticOverlay',
+    'VideoRecorder',
+    'VideoWriter',
+    'class_colors',
+    'panoptic_from_ground_truth',
+    'side_by_side',
+    'track_colors',
+]

@@ -3,7 +3,7 @@
 import numpy as np
 from mmdet.structures import DetDataSample
 
-from videoseg.structures.ids import VOID_ID, VOID_LABEL, encode_ids
+from videoseg.structures.ids import DIVISOR, VOID_ID, VOID_LABEL, encode_ids
 
 
 def panoptic_from_ground_truth(sample: DetDataSample) -> np.ndarray | None:
@@ -27,9 +27,8 @@ def panoptic_from_ground_truth(sample: DetDataSample) -> np.ndarray | None:
     else:
         return None
     if instances is not None and len(instances):
-        masks = instances.masks
-        masks = masks.cpu().numpy() if hasattr(masks, 'cpu') else np.asarray(masks.masks)
-        ids = encode_ids(instances.labels.cpu().numpy(), instances.instances_ids.cpu().numpy())
+        masks = instances.masks.cpu().numpy()
+        ids = encode_ids(instances.labels.cpu().numpy(), instances.instances_ids.cpu().numpy() % DIVISOR)
         for mask, panoptic_id in zip(masks, ids, strict=True):
             panoptic[mask > 0] = panoptic_id
     return panoptic

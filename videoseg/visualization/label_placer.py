@@ -9,19 +9,17 @@ from videoseg.visualization.text import text_coverage
 class LabelPlacer:
     """Writes labels into one picture: inside their segments, inside the picture, never over each other.
 
-    A label goes where most of its box lies on the segment, as near as possible to the segment's centre (which moves
-    smoothly from frame to frame). A label that finds no room is left out.
+    A label goes where most of its box lies on the segment's largest part, as near as possible to the centre of that
+    part (which moves smoothly from frame to frame). A label that finds no room is left out.
 
     Args:
         picture: (H, W, 3) uint8 BGR, written to in place.
         font_size: Pixels.
-        min_inside: Part of the box that must lie on the segment.
     """
 
-    def __init__(self, picture: np.ndarray, font_size: int, min_inside: float = 0.0) -> None:
+    def __init__(self, picture: np.ndarray, font_size: int) -> None:
         self.picture = picture
         self.font_size = font_size
-        self.min_inside = min_inside
         self.occupied = np.zeros(picture.shape[:2], np.float32)
 
     def place(self, mask: np.ndarray, text: str, color: np.ndarray) -> tuple[int, int, int, int] | None:
@@ -39,7 +37,7 @@ class LabelPlacer:
         pad = max(2, self.font_size // 5)
         bar = max(3, self.font_size // 3)
         size = (alpha.shape[0] + 2 * (pad // 2), alpha.shape[1] + 2 * pad + bar)
-        corner = self._find_corner(mask, size)
+        corner = self._find_corner(_largest_part(mask), size)
         if corner is None:
             return None
         y, x = corner
@@ -75,11 +73,18 @@ class LabelPlacer:
         ]
         score = inside - np.minimum(np.hypot(offsets[0][:, None], offsets[1][None]), 4) * 0.15
         middles = mask[window][half[0] : half[0] + inside.shape[0], half[1] : half[1] + inside.shape[1]]
-        allowed = (taken < 1e-4) & (inside >= self.min_inside) & (middles | (inside > 0.5))
+        enough = 0.3 * min(1.0, mask[window].sum() / (size[0] * size[1]))
+        allowed = (taken < 1e-4) & (middles | (inside > enough))
         if not allowed.any():
             return None
         best = np.unravel_index(np.argmax(np.where(allowed, score, -np.inf)), score.shape)
         return int(best[0] + low[0]), int(best[1] + low[1])
+
+
+def _largest_part(mask: np.ndarray) -> np.ndarray:
+    """The largest connected part of a segment."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    return mask if len(stats) <= 2 else parts == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])
 
 
 def _box_means(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -43,7 +43,7 @@ class PanopticOverlay:
         stuff_alpha: float = 0.4,
         contours: bool = True,
         labels: bool = True,
-        min_label_area: float = 0.0015,
+        min_label_area: float = 0.0008,
         font_size: int | None = None,
     ) -> None:
         if not 0 <= num_things <= len(classes):
@@ -102,9 +102,8 @@ class PanopticOverlay:
             ValueError: If shapes or types do not fit, or a label is not a class.
         """
         panoptic = self._check(image, panoptic, name)
-        image, panoptic = self._enlarge(image, panoptic)
         ids, segment_map = np.unique(panoptic, return_inverse=True)
-        segment_map = segment_map.reshape(panoptic.shape).astype(np.int32)
+        image, segment_map = self._enlarge(image, segment_map.reshape(panoptic.shape).astype(np.int32))
         colors, alphas = self._styles(ids, name)
         picture = _blend(image, colors[segment_map], alphas[segment_map])
         if self.contours:
@@ -130,14 +129,14 @@ class PanopticOverlay:
             )
         return panoptic
 
-    def _enlarge(self, image: np.ndarray, panoptic: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _enlarge(self, image: np.ndarray, segment_map: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         scale = self.scale or max(1, -(-720 // max(image.shape[:2])))
         if scale == 1:
-            return image.copy(), panoptic
+            return image.copy(), segment_map
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
         interpolation = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-        labels = cv2.resize(panoptic.astype(np.int32), size, interpolation=cv2.INTER_NEAREST_EXACT)
-        return cv2.resize(image, size, interpolation=interpolation), labels
+        segment_map = cv2.resize(segment_map, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        return cv2.resize(image, size, interpolation=interpolation), segment_map
 
     def _styles(self, ids: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         """BGR colour (S, 3) and opacity (S,) of every segment; void is transparent."""
@@ -177,13 +176,12 @@ class PanopticOverlay:
         colors: np.ndarray,
         scores: Mapping[int, float],
     ) -> None:
-        """Names of the segments, things before stuff, large before small."""
+        """Names of the segments in the order of their ids (things first), so that labels do not swap between frames."""
         areas = np.bincount(segment_map.ravel(), minlength=len(ids))
         labels, instances = decode_ids(ids)
         font_size = self.font_size or int(np.clip(round(np.hypot(*picture.shape[:2]) * 0.0125), 11, 40))
         placer = LabelPlacer(picture, font_size)
-        order = np.lexsort((ids, -areas, labels >= self.num_things))
-        for row in order:
+        for row in range(len(ids)):
             if labels[row] == VOID_LABEL or areas[row] < self.min_label_area * segment_map.size:
                 continue
             text = self.classes[labels[row]]

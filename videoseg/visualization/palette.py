@@ -6,30 +6,32 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-NUM_TRACK_COLORS = 64
-_RECENT = 10
+NUM_TRACK_COLORS = 40
+_RECENT = 8
 
 
 @lru_cache(maxsize=1)
 def _track_table() -> np.ndarray:
-    """(64, 3) vivid RGB colours, each chosen far (CIELAB) from all before it and farther from the last ten."""
-    hue, saturation, value = np.meshgrid(np.arange(0, 180, 5), [140, 200, 255], [150, 200, 255], indexing='ij')
+    """(40, 3) vivid, not dark RGB colours, each chosen far (CIELAB) from all before it, most of all from the last 8."""
+    hue, saturation, value = np.meshgrid(np.arange(0, 180, 3), [130, 190, 255], [170, 215, 255], indexing='ij')
     hsv = np.stack([hue, saturation, value], -1).reshape(1, -1, 3).astype(np.uint8)
     rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    vivid = (lab[:, 0] >= 40) & (np.hypot(lab[:, 1], lab[:, 2]) >= 40)
+    rgb, lab = rgb[0, vivid], lab[vivid]
     distances = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
-    chosen = [0]
+    chosen = [int(np.argmin(np.abs(rgb.astype(int) - (255, 120, 0)).sum(1)))]
     while len(chosen) < NUM_TRACK_COLORS:
         to_all = distances[chosen].min(0)
         to_recent = distances[chosen[-_RECENT:]].min(0)
-        chosen.append(int(np.argmax(np.minimum(3 * to_all, to_recent) + 0.1 * to_all)))
-    return np.ascontiguousarray(rgb[0, chosen])
+        chosen.append(int(np.argmax(np.minimum(1.2 * to_all, to_recent) + 0.1 * to_all)))
+    return np.ascontiguousarray(rgb[chosen])
 
 
 def track_colors(track_ids: np.ndarray | Sequence[int]) -> np.ndarray:
     """Colours of tracks: a pure function of the id, so a track keeps its colour through all frames and runs.
 
-    Ids that follow each other differ clearly; colours repeat after 64 ids.
+    Ids that follow each other differ clearly; colours repeat after 40 ids.
 
     Args:
         track_ids: (N,) non-negative ids.

@@ -13,8 +13,9 @@ from mmengine.logging import print_log
 class VideoWriter:
     """Writes a video with OpenCV; the file appears under its name only when it is complete.
 
-    Use it as a context manager, or call :meth:`close`. The frame size is that of the first frame. Where OpenCV cannot
-    encode ``.mp4``, the video becomes a Motion-JPEG ``.avi`` and the log says so; :attr:`path` is the real name.
+    Use it as a context manager, or call :meth:`close`. The frame size is that of the first frame; codecs
+    take even sizes only, so an odd last row or column is doubled. Where OpenCV cannot encode ``.mp4``, the video
+    becomes a Motion-JPEG ``.avi`` and the log says so; :attr:`path` is the real name.
 
     Args:
         path: Ends in ``.mp4`` or ``.avi``; folders are made.
@@ -61,7 +62,7 @@ class VideoWriter:
             raise ValueError(
                 f'{self.path}: frame {self.num_frames} has the size {frame.shape[:2]}, the video has {self._shape}'
             )
-        self._writer.write(np.ascontiguousarray(frame))
+        self._writer.write(_even(frame))
         self.num_frames += 1
 
     def close(self) -> None:
@@ -117,9 +118,16 @@ class VideoWriter:
 
     def _try_codec(self) -> bool:
         codec = cv2.VideoWriter_fourcc(*self._CODECS[self.path.suffix])
-        writer = cv2.VideoWriter(str(self._partial), codec, self.fps, self._shape[::-1])
+        writer = cv2.VideoWriter(str(self._partial), codec, self.fps, [side + side % 2 for side in self._shape[::-1]])
         if not writer.isOpened():
             self._partial.unlink(missing_ok=True)
             return False
         self._writer = writer
         return True
+
+
+def _even(frame: np.ndarray) -> np.ndarray:
+    """The frame with its last row and column doubled where the size is odd (encoders would cut them off)."""
+    if frame.shape[0] % 2 == 0 and frame.shape[1] % 2 == 0:
+        return np.ascontiguousarray(frame)
+    return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode='edge')

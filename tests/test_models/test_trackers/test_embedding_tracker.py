@@ -207,3 +207,12 @@ def test_wrong_input_is_named():
         QuasiDenseEmbeddingTracker(match_metric='dot')
     with pytest.raises(TypeError):
         build({'memo_frames': 3})
+
+
+def test_full_precision_inside_autocast():
+    frames = [(t, objects([0, 1, 2], noise=0.1, seed=t)) for t in range(3)]
+    expected, expected_state = run(build({}), frames)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        ids, state = run(build({}), frames)
+    assert ids == expected
+    assert torch.equal(state['track_embeddings'], expected_state['track_embeddings'])

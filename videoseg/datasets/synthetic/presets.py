@@ -43,10 +43,15 @@ SYNTHETIC_METAINFO = {
 PRESETS: dict[str, ScenePreset] = {
     'quickstart': ScenePreset(
         name='quickstart',
+        num_train=64,
+        val_frames=24,
         slots=(2, 4),
-        speed=(0.01, 0.03),
+        radius=(0.17, 0.27),
+        lifetime=(14, 40),
+        speed=(0.02, 0.06),
         knot_period=6.0,
-        meet_prob=0.8,
+        meet_prob=0.6,
+        crowd_prob=0.15,
         min_things=2,
     ),
     'occlusion': ScenePreset(

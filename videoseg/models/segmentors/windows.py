@@ -43,28 +43,20 @@ def window_meta(sample: TrackDataSample, frames: range, state: VideoState | None
     Raises:
         ValueError: If the video differs from the state's or a frame was skipped or repeated.
     """
-    chosen = [sample.video_data_samples[i] for i in frames]
-    info = chosen[0].metainfo
-    video_id = str(info.get('video_id', sample.metainfo.get('video_id', 'video')))
-    frame_ids = [int(frame.metainfo.get('frame_id', i)) for frame, i in zip(chosen, frames, strict=True)]
+    seed = state.seed if state is not None else int(sample.metainfo.get('seed', 0))
+    meta = FrameMeta.of_window(sample, frames, seed)
     if state is not None:
-        overlap = max(sample.metainfo.get('num_overlap', 0) - frames.start, 0)
-        first_new = frame_ids[overlap]
-        if state.video_id != video_id:
-            raise ValueError(f'the window is of video {video_id!r}, its state of {state.video_id!r}: call init_state')
+        first_new = meta.frame_ids[max(sample.metainfo.get('num_overlap', 0) - frames.start, 0)]
+        if state.video_id != meta.video_id:
+            raise ValueError(
+                f'the window is of video {meta.video_id!r}, its state of {state.video_id!r}: call init_state'
+            )
         if state.next_frame != first_new:
             raise ValueError(
-                f'video {video_id!r}: the window brings frame {first_new}, but frame {state.next_frame} is next; '
+                f'video {meta.video_id!r}: the window brings frame {first_new}, but frame {state.next_frame} is next; '
                 'hand over every frame once and in order, or call init_state'
             )
-    return FrameMeta(
-        video_id=video_id,
-        frame_ids=frame_ids,
-        img_shape=tuple(info['img_shape'][:2]),
-        ori_shape=tuple(info['ori_shape'][:2]),
-        batch_input_shape=tuple(info['batch_input_shape'][:2]),
-        seed=state.seed if state is not None else int(sample.metainfo.get('seed', 0)),
-    )
+    return meta
 
 
 def group_batch(samples: Sequence[TrackDataSample], states: Sequence[VideoState]) -> list[list[int]]:

@@ -169,8 +169,9 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         iou = bbox_overlaps(boxes[:, :4], boxes[:, :4])
         return iou.tril(-1).amax(1)
 
+    @torch.autocast('cpu', enabled=False)
     def _similarity(self, labels: Tensor, embeddings: Tensor, state: TrackerState) -> Tensor:
-        """(m, tracks + backdrops)."""
+        """(m, tracks + backdrops), in full precision also where the model runs in less."""
         memory = torch.cat([state['track_embeddings'], state['backdrop_embeddings']])
         memory_labels = torch.cat([state['track_labels'], state['backdrop_labels']])
         if self.match_metric == 'cosine':
