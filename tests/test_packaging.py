@@ -14,7 +14,17 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted([*ROOT.glob('tools/**/*.sh'), ROOT / '.ci' / 'run'])
 TOP_LEVEL = {'setup.py', 'README.md', 'LICENSE', 'configs', 'videoseg', 'tools', 'tests', 'docs', 'requirements'}
 SMALL_TOOLS = ('bash', 'sh', 'dirname', 'basename', 'cat', 'cksum', 'df', 'awk', 'grep', 'head', 'tail', 'sed', 'uname')
-MADE_LOCALLY = {'data', 'work_dirs', 'checkpoints', 'build', 'dist', 'venv', '__pycache__', 'videoseg.egg-info'}
+MADE_LOCALLY = {
+    'data',
+    'work_dirs',
+    'checkpoints',
+    'build',
+    'dist',
+    'venv',
+    '__pycache__',
+    'videoseg.egg-info',
+    'projects',
+}
 
 
 def run(command: list, **kwargs) -> subprocess.CompletedProcess:

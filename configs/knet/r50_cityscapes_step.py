@@ -48,5 +48,9 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, begin=0, end=1000, by_epoch=False),
     dict(type='MultiStepLR', milestones=[7], gamma=0.1, begin=0, end=8, by_epoch=True),
 ]
+# the frames of a city are no video: only single-frame quality means something
+val_evaluator = [dict(type='VPQMetric', windows=(1,))]
+test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(save_best='vpq/VPQ_1'))
 load_from_allow = []
 auto_scale_lr = dict(enable=False, base_batch_size=16)

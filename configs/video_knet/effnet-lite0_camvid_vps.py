@@ -16,7 +16,7 @@ max_iters = 400
 train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=4e-4, weight_decay=0.05),
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.25))),
     clip_grad=dict(max_norm=1.0),
 )

@@ -2,8 +2,9 @@
 
 Convert the weights with tools/model_converters/video_knet.py. ``compat`` brings back what the original did at test
 time: ids paired by position after suppression, low-score things that leave holes, and void painted as the first class
-(road). Published for these settings: STQ 71, AQ 70, SQ 71, VPQ 46. Reproduced: not run (no released weights can be had
-here); the modules give the original's recorded tensors (tests/test_models/test_segmentors/test_video_knet_parity.py).
+(road). Published: STQ 71, AQ 70, SQ 71, VPQ 46 (main table); STQ 70.2, AQ 71.2, SQ 69.7 (ablation table, without
+fusion). Reproduced: not run; the modules give the original's recorded tensors
+(tests/test_models/test_segmentors/test_video_knet_parity.py).
 """
 
 _base_ = './r50_kitti_step.py'

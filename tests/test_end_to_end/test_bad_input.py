@@ -191,7 +191,7 @@ def unknown_class(label):
     [
         (wrong_size, r'size 62x96 \(height x width\), but its image has 64x96'),
         (wrong_mode, 'image mode L, expected RGB'),
-        (unknown_class, 'class id 77 not in the metainfo'),
+        pytest.param(unknown_class, 'class id 77 not in the metainfo', marks=pytest.mark.slow),
     ],
 )
 def test_broken_labels_stop_the_training(tmp_path, breakage, message):

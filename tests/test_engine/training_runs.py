@@ -1,6 +1,5 @@
 """Run the command-line tools on the tiny world."""
 
-import importlib.util
 import json
 import multiprocessing
 import os
@@ -10,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from tests.test_engine.tiny_config import tiny_config_text
+from tests.tool_module import load_tool
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,11 +49,8 @@ def _main(name: str, args: tuple, cwd: Path, kill_at: int) -> None:
     os.chdir(cwd)
     os.environ['TINY_KILL_AT'] = str(kill_at)
     sys.argv = [name, *map(str, args)]
-    spec = importlib.util.spec_from_file_location('videoseg_tool', ROOT / 'tools' / name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     try:
-        module.main()
+        load_tool(name).main()
     except Exception:
         traceback.print_exc()
         sys.stderr.flush()

@@ -1,6 +1,7 @@
 """Small made-up panoptic clips and the recorded ones."""
 
 import gzip
+import itertools
 import json
 from functools import cache
 
@@ -52,6 +53,31 @@ def feed(statistics, video_id, gt, pred, first=0, weights=None):
     for t, (a, b) in enumerate(zip(gt, pred, strict=True)):
         statistics.update(video_id, first + t, joint_histogram(a, b, weights))
     return statistics
+
+
+def whole_and_merged(make, split_video):
+    """Numbers of four clips in one run, and merged from three shards; one pair for every order of the shards.
+
+    Two shards hold video 0, and two frames of video 1 stand alone in the first shard.
+
+    Args:
+        make: Makes empty statistics.
+        split_video: Whether the second shard has only the other frames of video 1; otherwise it has all.
+    """
+    clips = [make_clip(seed, num_frames=3 + seed) for seed in range(4)]
+    preds = [disturb(clip, seed) for seed, clip in enumerate(clips)]
+    whole, rest = make(), 2 if split_video else 0
+    for i in range(4):
+        feed(whole, str(i), clips[i], preds[i])
+    for order in itertools.permutations(range(3)):
+        shards = [make() for _ in range(3)]
+        feed(feed(shards[0], '0', clips[0], preds[0]), '1', clips[1][:2], preds[1][:2])
+        feed(feed(shards[1], '1', clips[1][rest:], preds[1][rest:], first=rest), '2', clips[2], preds[2])
+        feed(feed(shards[2], '3', clips[3], preds[3]), '0', clips[0], preds[0])
+        merged = make()
+        for index in order:
+            merged.merge(shards[index])
+        yield whole.compute(), merged.compute()
 
 
 @cache

@@ -1,18 +1,13 @@
 """Shared helpers of the K-Net parity tests."""
 
-import importlib.util
-from pathlib import Path
-
 import torch
 
 from tests.parity_data import parity_file
+from tests.tool_module import load_tool
 from videoseg.models.task_modules import FrameTargets
 from videoseg.structures import PixelFeatures
 
-_path = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'video_knet.py'
-_spec = importlib.util.spec_from_file_location('video_knet_converter', _path)
-converter = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(converter)
+converter = load_tool('model_converters/video_knet.py')
 
 RANK = dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=0.1)
 FOCAL = dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25)

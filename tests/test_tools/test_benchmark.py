@@ -9,17 +9,15 @@ import torch
 from torch import nn
 
 from tests.test_models.tiny_models import TINY
+from tests.tool_module import load_tool
 from videoseg.structures import ClipPrediction
 
-FOLDER = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
 TINY_SIZE = ('--shape', '64', '96', '--frames', '2', '--warmup', '1')
 
 
-@pytest.fixture
-def tool(monkeypatch):
-    """The module, imported as it is when it runs: with its own folder on the import path."""
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module('benchmark')
+@pytest.fixture(scope='module')
+def tool():
+    return load_tool('analysis_tools/benchmark.py')
 
 
 @pytest.fixture

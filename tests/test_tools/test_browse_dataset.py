@@ -1,14 +1,10 @@
 """Clips drawn as the model gets them."""
 
-import importlib.util
-from pathlib import Path
-
 import cv2
 import pytest
 
 from tests.test_datasets.step_files import METAINFO, write_dataset
-
-ROOT = Path(__file__).parents[2]
+from tests.tool_module import load_tool
 
 CONFIG = """
 load = [dict(type='LoadImageFromFile'), dict(type='LoadPanopticMap')]
@@ -29,11 +25,7 @@ val_dataloader = dict(dataset=dict(
 
 @pytest.fixture(scope='module')
 def tool():
-    path = ROOT / 'tools' / 'analysis_tools' / 'browse_dataset.py'
-    spec = importlib.util.spec_from_file_location('browse_dataset', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('analysis_tools/browse_dataset.py')
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.test_engine.training_runs import ROOT, make_project, run_tool
+from tests.tool_module import load_tool
 
 
 def _log(folder: Path) -> str:
@@ -141,11 +142,7 @@ def test_amp_needs_a_gpu(tmp_path, monkeypatch):
 
 
 def test_show_dir_configures_the_visualization_hook(tmp_path, monkeypatch):
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location('videoseg_test_tool', ROOT / 'tools' / 'test.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool('test.py')
     config = make_project(tmp_path / 'project')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'path', list(sys.path))

@@ -1,20 +1,15 @@
 """The command line tool and its check."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-TOOL = Path(__file__).resolve().parents[3] / 'tools/dataset_converters/make_synthetic.py'
+from tests.tool_module import load_tool
+
 SMALL = ['--train', '1', '--val', '1', '--frames', '3', '--size', '64', '128']
 
 
 @pytest.fixture(scope='module')
 def main():
-    spec = importlib.util.spec_from_file_location('make_synthetic', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_tool('dataset_converters/make_synthetic.py').main
 
 
 @pytest.fixture

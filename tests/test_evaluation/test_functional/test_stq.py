@@ -1,11 +1,20 @@
-import itertools
 import math
 import pickle
 
 import numpy as np
 import pytest
 
-from tests.test_evaluation.clips import NUM_CLASSES, THINGS, disturb, feed, ids, make_clip, recorded, recorded_segments
+from tests.test_evaluation.clips import (
+    NUM_CLASSES,
+    THINGS,
+    disturb,
+    feed,
+    ids,
+    make_clip,
+    recorded,
+    recorded_segments,
+    whole_and_merged,
+)
 from videoseg.evaluation.functional import STQ, SegmentNumbering, joint_histogram
 from videoseg.structures.ids import DIVISOR, VOID_ID
 
@@ -140,21 +149,7 @@ def test_perfect_prediction_and_renamed_ids():
 
 
 def test_merged_shards_equal_one_run_in_any_order():
-    clips = [make_clip(seed, num_frames=3 + seed) for seed in range(4)]
-    preds = [disturb(clip, seed) for seed, clip in enumerate(clips)]
-    whole = STQ(NUM_CLASSES, THINGS)
-    for i in range(4):
-        feed(whole, str(i), clips[i], preds[i])
-    expected = whole.compute()
-    for order in itertools.permutations(range(3)):
-        shards = [STQ(NUM_CLASSES, THINGS) for _ in range(3)]
-        feed(feed(shards[0], '0', clips[0], preds[0]), '1', clips[1][:2], preds[1][:2])
-        feed(feed(shards[1], '1', clips[1][2:], preds[1][2:], first=2), '2', clips[2], preds[2])
-        feed(feed(shards[2], '3', clips[3], preds[3]), '0', clips[0], preds[0])  # a repeated video
-        merged = STQ(NUM_CLASSES, THINGS)
-        for index in order:
-            merged.merge(shards[index])
-        result = merged.compute()
+    for expected, result in whole_and_merged(lambda: STQ(NUM_CLASSES, THINGS), split_video=True):
         assert {k: result[k] for k in ('STQ', 'AQ', 'SQ', 'num_frames', 'per_video')} == {
             k: expected[k] for k in ('STQ', 'AQ', 'SQ', 'num_frames', 'per_video')
         }

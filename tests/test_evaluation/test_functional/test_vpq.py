@@ -1,4 +1,3 @@
-import itertools
 import json
 import math
 import pickle
@@ -7,7 +6,17 @@ import numpy as np
 import pytest
 
 from tests.parity_data import parity_file
-from tests.test_evaluation.clips import NUM_CLASSES, THINGS, disturb, feed, ids, make_clip, recorded, recorded_segments
+from tests.test_evaluation.clips import (
+    NUM_CLASSES,
+    THINGS,
+    disturb,
+    feed,
+    ids,
+    make_clip,
+    recorded,
+    recorded_segments,
+    whole_and_merged,
+)
 from videoseg.evaluation.functional import VPQ, SegmentNumbering, joint_histogram
 from videoseg.structures.ids import DIVISOR, VOID_ID
 
@@ -193,21 +202,7 @@ def test_one_pass_equals_a_pass_for_each_window():
 
 
 def test_merged_shards_equal_one_run_in_any_order():
-    clips = [make_clip(seed, num_frames=3 + seed) for seed in range(4)]
-    preds = [disturb(clip, seed) for seed, clip in enumerate(clips)]
-    whole = VPQ(NUM_CLASSES, THINGS)
-    for i in range(4):
-        feed(whole, str(i), clips[i], preds[i])
-    expected = whole.compute()
-    for order in itertools.permutations(range(3)):
-        shards = [VPQ(NUM_CLASSES, THINGS) for _ in range(3)]
-        feed(feed(shards[0], '0', clips[0], preds[0]), '1', clips[1][:2], preds[1][:2])  # video 1: cut short here
-        feed(feed(shards[1], '1', clips[1], preds[1]), '2', clips[2], preds[2])
-        feed(feed(shards[2], '3', clips[3], preds[3]), '0', clips[0], preds[0])  # a repeated video
-        merged = VPQ(NUM_CLASSES, THINGS)
-        for index in order:
-            merged.merge(shards[index])
-        result = merged.compute()
+    for expected, result in whole_and_merged(lambda: VPQ(NUM_CLASSES, THINGS), split_video=False):
         assert repr({k: result[k] for k in NUMBERS}) == repr({k: expected[k] for k in NUMBERS})  # NaN equals NaN
 
 

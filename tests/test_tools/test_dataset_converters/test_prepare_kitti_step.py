@@ -1,18 +1,13 @@
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-TOOL = Path(__file__).parents[3] / 'tools' / 'dataset_converters' / 'prepare_kitti_step.py'
+from tests.tool_module import load_tool
+
 EXPECT = ['--expect-frames', 'train=5', 'val=4', 'test=1', '--expect-sequences', 'train=2', 'val=2', 'test=1']
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('prepare_kitti_step', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('dataset_converters/prepare_kitti_step.py')
 
 
 @pytest.fixture

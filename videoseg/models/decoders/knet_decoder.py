@@ -98,13 +98,15 @@ class KNetDecoder(BaseDecoder):
         """Arguments that only some stages get; a hook for subclasses."""
         return {}
 
-    def run_stages(self, proposals: Proposals, previous: Tensor | None = None) -> list[StageOutput]:
-        """All stages in order; at test time only the last output is kept."""
+    def run_stages(
+        self, proposals: Proposals, previous: Tensor | None = None, keep_all: bool = False
+    ) -> list[StageOutput]:
+        """All stages in order; only the last output is kept unless the losses need all of them."""
         kernels, masks, outputs = proposals.kernels, proposals.mask_logits, []
         for stage in self.stages:
             output = stage(proposals.features, kernels, masks, previous)
             kernels, masks = output.kernels, output.mask_logits
-            outputs = [*outputs, output] if self.training else [output]
+            outputs = [*outputs, output] if keep_all else [output]
         return outputs
 
     def _scale(self, feats: PixelFeatures) -> int:
@@ -131,7 +133,7 @@ class KNetDecoder(BaseDecoder):
         self, proposals: Proposals, targets: Sequence[FrameTargets], scale: int, previous: Tensor | None = None
     ) -> tuple[dict[str, Tensor], StageOutput]:
         """Losses of given proposals and of the stages that start from them; ``scale`` leads to the targets' size."""
-        outputs = self.run_stages(proposals, previous)
+        outputs = self.run_stages(proposals, previous, keep_all=True)
         things = slice(self.num_proposals)
         matches = self.match(proposals.mask_logits[:, things], None, targets, scale)
         raw = self.proposal_criterion(
