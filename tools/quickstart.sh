@@ -36,18 +36,24 @@ CHECKPOINT="$(cat "$WORK/last_checkpoint")"
 say "testing: $CHECKPOINT on videos it has not seen"
 "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test" --show-dir "$WORK/show" --out "$WORK/results.json"
 
+say 'the same weights with ids by kernel index, for comparison'
+"$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test_index" --out "$WORK/results_index_ids.json" \
+    --cfg-options model.tracker.type=KernelIndexTracker >"$WORK/test_index.log" 2>&1 ||
+    { tail -n 20 "$WORK/test_index.log" >&2; exit 1; }
+
 say 'results'
-"$PYTHON" - "$WORK/results.json" <<'PYTHON_CODE'
+"$PYTHON" - "$WORK/results.json" "$WORK/results_index_ids.json" <<'PYTHON_CODE'
 import json
 import sys
 
-with open(sys.argv[1], encoding='utf-8') as file:
-    results = json.load(file)
-results = results.get('metrics', results)
-for wanted in ('STQ', 'AQ', 'SQ', 'VPQ'):
-    for key, value in sorted(results.items()):
-        if key.split('/')[-1].upper() == wanted and isinstance(value, (int, float)):
-            print(f'  {wanted:<4} {value:.4f}')
+columns = []
+for path in sys.argv[1:]:
+    with open(path, encoding='utf-8') as file:
+        results = json.load(file)
+    columns.append(results.get('metrics', results))
+print('         embedding tracker   kernel index')
+for name in ('stq/STQ', 'stq/AQ', 'stq/SQ', 'vpq/VPQ'):
+    print(f'  {name.split("/")[1]:<4}' + ''.join(f'{column[name]:>17.4f}' for column in columns))
 PYTHON_CODE
 echo "  all numbers     $ROOT/$WORK/results.json"
 echo "  checkpoint      $CHECKPOINT"

@@ -44,6 +44,9 @@ def tiny_model(**overrides):
     """A model with random but fixed weights, biased so that things win some pixels."""
     cfg = copy.deepcopy(TINY)
     for key, value in overrides.items():
+        if isinstance(value, dict) and value.pop('_replace', False):
+            cfg[key] = value
+            continue
         cfg[key] = {**cfg[key], **value} if isinstance(value, dict) and isinstance(cfg.get(key), dict) else value
     torch.manual_seed(0)
     model = MODELS.build(cfg)

@@ -18,7 +18,16 @@ class _VideoLoop:
     """
 
     stage: str
-    amp: str | None
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list,
+        amp: str | None = None,
+    ) -> None:
+        super().__init__(runner, dataloader, evaluator)
+        self.amp = amp
 
     def run(self) -> dict[str, Any]:
         """Run all videos of this process and evaluate.
@@ -76,29 +85,9 @@ class VideoValLoop(_VideoLoop, ValLoop):
 
     stage = 'val'
 
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoader | dict,
-        evaluator: Evaluator | dict | list,
-        amp: str | None = None,
-    ) -> None:
-        super().__init__(runner, dataloader, evaluator)
-        self.amp = amp
-
 
 @LOOPS.register_module()
 class VideoTestLoop(_VideoLoop, TestLoop):
     """Test with one state per video; arguments as in :class:`VideoValLoop`."""
 
     stage = 'test'
-
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoader | dict,
-        evaluator: Evaluator | dict | list,
-        amp: str | None = None,
-    ) -> None:
-        super().__init__(runner, dataloader, evaluator)
-        self.amp = amp

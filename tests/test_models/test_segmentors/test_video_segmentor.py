@@ -134,6 +134,11 @@ def test_wrong_windows_are_refused(model):
         tiny_model(test_cfg=dict(stride=2))
 
 
+def test_a_tracker_of_mmdet_is_refused():
+    with pytest.raises(TypeError, match='model.tracker is a QuasiDenseTracker'):
+        tiny_model(tracker=dict(type='QuasiDenseTracker', _replace=True))
+
+
 def test_video_may_start_anywhere(model):
     data = batch(model, video(0))
     results, _ = run_frames(model, data, 0, frames=range(2, 5))

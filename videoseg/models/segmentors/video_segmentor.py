@@ -34,7 +34,8 @@ class VideoSegmentor(BaseModel):
         init_cfg: mmengine initialisation.
 
     Raises:
-        ValueError: For unknown keys or impossible numbers in ``test_cfg``.
+        ValueError: For impossible numbers in ``test_cfg``.
+        TypeError: For unknown keys in ``test_cfg``, or a tracker that is none of ours.
     """
 
     def __init__(
@@ -58,6 +59,11 @@ class VideoSegmentor(BaseModel):
         self.decoder = MODELS.build(decoder)
         self.postprocessor = MODELS.build(postprocessor) if postprocessor else None
         self.tracker = MODELS.build(tracker) if tracker else None
+        if self.tracker is not None and not hasattr(self.tracker, 'associate'):
+            raise TypeError(
+                f'model.tracker is a {type(self.tracker).__name__}, which has no align and associate: use a tracker of '
+                'videoseg.models.trackers, or a subclass of its BaseTracker'
+            )
         self.window, self.overlap = self._window_of(**(test_cfg or {}))
         self.void_label = void_label
 
