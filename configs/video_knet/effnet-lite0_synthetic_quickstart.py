@@ -18,11 +18,13 @@ model = dict(
     decoder=dict(
         in_channels=64,
         num_proposals=16,
-        update_head=dict(feedforward_channels=256),
+        update_head=dict(feedforward_channels=256, prior_probability=0.1),
+        criterion=dict(loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.5, loss_weight=2.0)),
         linking=dict(feedforward_channels=256),
         fusion=dict(feedforward_channels=256),
     ),
-    postprocessor=dict(max_per_img=16),
+    postprocessor=dict(max_per_img=16, instance_score_thr=0.3),
+    tracker=dict(init_score_thr=0.3, obj_score_thr=0.3),
 )
 train_dataloader = dict(batch_size=2)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from videoseg.evaluation.formats import KittiStep
 from videoseg.evaluation.functional import FrameSet, VideoStatistics
 from videoseg.evaluation.metrics.frame_maps import BatchHistograms, frame_name, panoptic_map
+from videoseg.structures.ids import VOID_LABEL
 
 _batch_histograms = BatchHistograms()
 
@@ -185,7 +186,7 @@ class VideoMetric(BaseMetric):
 
     def _write(self, sample: Mapping[str, Any], video_id: str, frame_id: int, pred: np.ndarray) -> None:
         if self._writer is None:
-            self._writer = KittiStep(self._meta('raw_ids'))
+            self._writer = KittiStep(self._meta('raw_ids'), self.dataset_meta.get('ignore_raw_id', VOID_LABEL))
         name = Path(sample['img_path']).stem if sample.get('img_path') else f'{frame_id:06d}'
         self._writer.write(Path(self.out_dir, video_id, f'{name}.png'), pred)
 
