@@ -4,31 +4,13 @@ configs/video_knet/effnet-lite0_camvid_vps.py.
 Starts from: EfficientNet-Lite0, ImageNet. Needs data/camvid_vps (clips and panoptic_1hz) and data/camvid (images).
 """
 
-_base_ = ['../video_knet/effnet-lite0_camvid_vps.py']
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/camvid_vps.py',
+    '../_base_/models/knet_effnet_lite0.py',
+]
 
-model = dict(
-    decoder=dict(
-        type='KNetDecoder',
-        _delete_=True,
-        num_things=3,
-        num_stuff=8,
-        num_proposals=40,
-        in_channels=96,
-        mask_assign_stride=4,
-        update_head=dict(feedforward_channels=384),
-        assigner=dict(
-            type='KernelAssigner',
-            mask_costs=[
-                dict(type='KernelDiceCost', weight=4.0, clamp_min=0.001),
-                dict(type='KernelMaskCost', weight=1.0, clamp_min=0.01),
-            ],
-        ),
-        proposal_head=dict(semantic_prior=None),
-        proposal_criterion=dict(loss_seg=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0)),
-        criterion=dict(loss_rank=None),
-    ),
-    tracker=dict(_delete_=True, type='KernelIndexTracker'),
-)
+model = dict(decoder=dict(num_things=3, num_stuff=8, num_proposals=40), postprocessor=dict(max_per_img=40))
 train_dataloader = dict(
     batch_size=4,
     dataset=dict(
@@ -45,10 +27,15 @@ train_dataloader = dict(
 )
 max_iters = 900
 train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters)
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.25))),
+    clip_grad=dict(max_norm=1.0),
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
     dict(type='CosineAnnealingLR', begin=100, end=max_iters, eta_min=1e-5, by_epoch=False),
 ]
-load_from_allow = []
+default_hooks = dict(checkpoint=dict(interval=200), logger=dict(interval=25))
 auto_scale_lr = dict(enable=False, base_batch_size=4)

@@ -25,7 +25,7 @@ def load(name):
     return torch.load(parity_file('knet', name), weights_only=True)
 
 
-def close(actual, expected):
+def assert_close(actual, expected):
     """Floats equal to 1e-5, relative and absolute."""
     torch.testing.assert_close(actual.reshape(expected.shape), expected, rtol=1e-5, atol=1e-5)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.parity_data import parity_names
-from tests.test_models.knet_parity import close, load, load_module, stage_state
+from tests.test_models.knet_parity import assert_close, load, load_module, stage_state
 from videoseg.models.decoders import KernelUpdateHead, PreviousKernelAttention
 
 LINK = {'ffn': 'none', 'update': 'group_features', 'update_obj': 'kernels'}
@@ -29,9 +29,9 @@ def test_image_parity(name):
     head = load_module(build(record['cfg']), stage_state(record['state_dict']))
     inputs, expected = record['inputs'], record['outputs']
     out = head(inputs['x'], inputs['proposal_feat'], inputs['mask_preds'])
-    close(out.class_logits, expected['cls_score'])
-    close(out.mask_logits, expected['mask_preds'])
-    close(out.kernels, expected['obj_feat'])
+    assert_close(out.class_logits, expected['cls_score'])
+    assert_close(out.mask_logits, expected['mask_preds'])
+    assert_close(out.kernels, expected['obj_feat'])
     assert out.track_kernels is None
 
 
@@ -46,13 +46,13 @@ def test_video_parity(name):
     for case, previous in (('first_frame', None), ('linked', inputs['previous_obj_feats'])):
         expected = record['outputs'][case]
         out = head(inputs['x'], inputs['proposal_feat'], inputs['mask_preds'], previous)
-        close(out.class_logits, expected['cls_score'])
-        close(out.mask_logits, expected['mask_preds'])
-        close(out.kernels, expected['obj_feat'])
+        assert_close(out.class_logits, expected['cls_score'])
+        assert_close(out.mask_logits, expected['mask_preds'])
+        assert_close(out.kernels, expected['obj_feat'])
         if expected['track_feat'] is None:
             assert out.track_kernels is None
         else:
-            close(out.track_kernels, expected['track_feat'])
+            assert_close(out.track_kernels, expected['track_feat'])
 
 
 def test_large_kernels_convolve_each_frame_with_its_own():
@@ -61,7 +61,7 @@ def test_large_kernels_convolve_each_frame_with_its_own():
     both = head(x, kernels, masks)
     one = head(x[1:], kernels[1:], masks[1:])
     assert both.mask_logits.shape == (2, 4, 6, 7)
-    close(both.mask_logits[1:], one.mask_logits)
+    assert_close(both.mask_logits[1:], one.mask_logits)
 
 
 def test_linking_without_fusion_leaves_masks_alone():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.parity_data import parity_names
-from tests.test_models.knet_parity import close, load, load_module
+from tests.test_models.knet_parity import assert_close, load, load_module
 from videoseg.models.decoders import KernelUpdator
 
 VARIANTS = {
@@ -25,7 +25,7 @@ def test_parity(name):
     updator = KernelUpdator(64, 64, 64, **options, **VARIANTS.get(cfg['type'], {}))
     load_module(updator, record['state_dict'])
     inputs = record['inputs']
-    close(updator(inputs['update_feature'], inputs['input_feature']), record['outputs'])
+    assert_close(updator(inputs['update_feature'], inputs['input_feature']), record['outputs'])
 
 
 def test_unknown_combination():
@@ -37,4 +37,4 @@ def test_order_of_kernels_does_not_matter():
     updator = KernelUpdator(16, 16, 16).eval()
     features, kernels = torch.randn(2, 7, 16), torch.randn(2, 7, 1, 16)
     order = torch.randperm(7)
-    close(updator(features[:, order], kernels[:, order]), updator(features, kernels)[:, order])
+    assert_close(updator(features[:, order], kernels[:, order]), updator(features, kernels)[:, order])

@@ -7,7 +7,7 @@ from tests.parity_data import parity_names
 from tests.test_models.knet_parity import (
     FOCAL,
     RANK,
-    close,
+    assert_close,
     converter,
     features_of,
     load,
@@ -46,15 +46,15 @@ def test_proposals_parity(name):
     expected = record['outputs']
     feats = neck(record['inputs'])
     proposals = decoder.proposal_head(feats)
-    close(proposals.features, expected['x_feats'])
-    close(proposals.kernels, expected['proposal_feats'])
-    close(proposals.mask_logits, expected['mask_preds'])
-    close(proposals.semantic_logits, expected['seg_preds'])
+    assert_close(proposals.features, expected['x_feats'])
+    assert_close(proposals.kernels, expected['proposal_feats'])
+    assert_close(proposals.mask_logits, expected['mask_preds'])
+    assert_close(proposals.semantic_logits, expected['seg_preds'])
     losses, _ = decoder.frame_losses(feats, targets_of(record['gt'], panoptic))
     recorded = record['train_outputs']['losses']
     assert set(recorded) == {key for key in losses if 'rpn' in key}
     for key, value in recorded.items():
-        close(losses[key], value)
+        assert_close(losses[key], value)
 
 
 @pytest.mark.parametrize('name', parity_names('knet', ['knet_iter_head_pan.pt', 'knet_iter_head_ins.pt']))
@@ -70,14 +70,14 @@ def test_stages_parity(name):
     proposals = Proposals(inputs['x'], inputs['proposal_feats'], inputs['mask_preds'], semantic)
     decoder.train()
     for output, stage in zip(decoder.run_stages(proposals, keep_all=True), expected['stages'], strict=True):
-        close(output.class_logits, stage['cls_score'])
-        close(output.mask_logits, stage['mask_preds'])
-        close(output.kernels, stage['object_feats'])
+        assert_close(output.class_logits, stage['cls_score'])
+        assert_close(output.mask_logits, stage['mask_preds'])
+        assert_close(output.kernels, stage['object_feats'])
     losses, _ = decoder.proposal_losses(proposals, targets_of(record['gt'], panoptic), scale=2)
     recorded = {k: v for k, v in expected['losses'].items() if 'pos_acc' not in k}
     assert set(recorded) == {key for key in losses if key.startswith('s')}
     for key, value in recorded.items():
-        close(losses[key], value)
+        assert_close(losses[key], value)
 
 
 def test_batch_equals_single_frames():
@@ -89,8 +89,8 @@ def test_batch_equals_single_frames():
         alone, _ = decoder.decode(
             features_of(feats.mask_features[i : i + 1], feats.semantic_features[i : i + 1]), {}, []
         )
-        close(both.select_clip(i).mask_logits, alone.mask_logits)
-        close(both.select_clip(i).class_logits, alone.class_logits)
+        assert_close(both.select_clip(i).mask_logits, alone.mask_logits)
+        assert_close(both.select_clip(i).class_logits, alone.class_logits)
 
 
 def test_bad_arguments():

@@ -3,7 +3,7 @@
 import torch
 
 from tests.parity_data import parity_names
-from tests.test_models.knet_parity import close, load, load_module
+from tests.test_models.knet_parity import assert_close, load, load_module
 from videoseg.models.decoders import AssociationEmbeddingHead
 from videoseg.models.losses import AssociationL2Loss
 
@@ -14,7 +14,7 @@ def test_aux_loss_parity():
     record = load(names[0])
     for case in record['cases']:
         cosines = case['cos'].clone()
-        close(AssociationL2Loss()(cosines, case['targets']), case['loss'])
+        assert_close(AssociationL2Loss()(cosines, case['targets']), case['loss'])
         assert torch.equal(cosines, case['cos'])
 
 
@@ -27,13 +27,13 @@ def test_embedding_head_parity():
     load_module(head, {**own, **record['state_dict']})
     inputs, expected = record['inputs'], record['outputs']
     key, ref = head.track_layers(inputs['key']), head.track_layers(inputs['ref'])
-    close(key, expected['embed_key'])
-    close(ref, expected['embed_ref'])
+    assert_close(key, expected['embed_key'])
+    assert_close(ref, expected['embed_ref'])
     wanted = inputs['gt_match'][inputs['key_assigned']]
     same = wanted[:, None] == inputs['ref_assigned'][None]
     assert torch.equal(same.int(), expected['targets'])
     for name, value in head.loss(key, ref, same).items():
-        close(value, expected['losses'][name])
+        assert_close(value, expected['losses'][name])
 
 
 def test_nothing_in_common_gives_zero_with_gradient():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.parity_data import parity_names
-from tests.test_models.knet_parity import close, load, load_module
+from tests.test_models.knet_parity import assert_close, load, load_module
 from videoseg.models.necks import SemanticFPN
 
 
@@ -17,8 +17,8 @@ def test_parity(name):
     )
     load_module(neck, record['state_dict'])
     feats = neck(record['inputs'])
-    close(feats.mask_features, record['outputs'][0])
-    close(feats.semantic_features, record['outputs'][1])
+    assert_close(feats.mask_features, record['outputs'][0])
+    assert_close(feats.semantic_features, record['outputs'][1])
     assert feats.stride == (8 if cfg['upsample_times'] == 2 else 4)
     assert [tuple(x.shape) for x in feats.multi_scale] == [tuple(x.shape) for x in record['inputs'][:0:-1]]
 

@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData, PixelData
 from torch import nn
 
 from tests.parity_data import parity_names
-from tests.test_models.knet_parity import CLAMPED, RANK, close, converter, load
+from tests.test_models.knet_parity import CLAMPED, RANK, assert_close, converter, load
 from videoseg.datasets.kitti_step import KITTISTEPDataset
 from videoseg.models.segmentors.windows import window_meta
 from videoseg.registry import MODELS
@@ -99,12 +99,12 @@ def test_inference_over_all_frames(name):
         labels, ids = decode_ids(result.pred_panoptic_seg.panoptic_seg[0].long())
         assert torch.equal(RAW_IDS[labels], expected['semantic'].long())
         assert torch.equal(ids, expected['track'].long())
-        close(state.decoder['kernels'], expected['obj_feats_memory'])
+        assert_close(state.decoder['kernels'], expected['obj_feats_memory'])
         assert int(state.tracker['num_tracks']) == expected['num_tracklets']
         assert sorted(state.tracker['track_ids'].tolist()) == expected['memory_ids']
         things = result.pred_track_instances.is_thing
         recorded = [s['score'] for s in expected['segments'] if s['isthing']]
-        close(result.pred_track_instances.scores[things], torch.tensor(recorded))
+        assert_close(result.pred_track_instances.scores[things], torch.tensor(recorded))
 
 
 def training_clip(record, model):
@@ -134,7 +134,7 @@ def test_training_losses(name):
     recorded = {k.replace('_ref_rpn', '_ref'): v for k, v in record['train']['losses'].items() if 'pos_acc' not in k}
     assert set(losses) == set(recorded)
     for key, value in recorded.items():
-        close(losses[key], value)
+        assert_close(losses[key], value)
 
 
 @pytest.mark.parametrize('name', DETECTORS)
@@ -145,4 +145,4 @@ def test_two_equal_clips_lose_what_one_does(name):
     one = model(inputs, samples, mode='loss')
     two = model(inputs.repeat(2, 1, 1, 1, 1), samples * 2, mode='loss')
     for key, value in one.items():
-        close(two[key], value)
+        assert_close(two[key], value)

@@ -6,7 +6,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData, PixelData
 
 from tests.parity_data import parity_names
-from tests.test_models.knet_parity import CLAMPED, close, load
+from tests.test_models.knet_parity import CLAMPED, assert_close, load
 from videoseg.models.task_modules import FrameTargets, make_frame_targets
 from videoseg.models.task_modules.frame_targets import stuff_masks_of
 from videoseg.registry import TASK_UTILS
@@ -30,7 +30,7 @@ def test_parity(name):
     if 'without_cls' in outputs:
         cases.append((outputs['without_cls'], None))
     for expected, classes in cases:
-        close(assigner.cost_matrix(inputs['masks'], classes, targets), expected['cost'])
+        assert_close(assigner.cost_matrix(inputs['masks'], classes, targets), expected['cost'])
         scores = None if classes is None else classes[None]
         (match,) = assigner.assign(inputs['masks'][None], scores, [targets])
         assert torch.equal(gt_inds_of(match, 12), expected['gt_inds'])
