@@ -24,7 +24,6 @@ model = dict(
         fusion=dict(feedforward_channels=256),
     ),
     postprocessor=dict(max_per_img=16, instance_score_thr=0.3),
-    tracker=dict(init_score_thr=0.3, obj_score_thr=0.3),
 )
 train_dataloader = dict(batch_size=2)
 
