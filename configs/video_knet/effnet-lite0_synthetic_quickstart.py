@@ -13,7 +13,8 @@ model = dict(
     backbone=dict(frozen_stages=1),
     neck=[
         dict(type='FPN', in_channels=[24, 40, 112, 320], out_channels=64, num_outs=4),
-        dict(type='SemanticFPN', in_channels=64, feat_channels=64, out_channels=64),
+        # positions at stride 8: kernels tell look-alikes apart by where they are, and stride 32 is 4x8 cells here
+        dict(type='SemanticFPN', in_channels=64, feat_channels=64, out_channels=64, coordinate_level=1),
     ],
     decoder=dict(
         in_channels=64,
