@@ -33,13 +33,12 @@ else
 fi
 
 CHECKPOINT="$(cat "$WORK/last_checkpoint")"
-say "testing: $CHECKPOINT on videos it has not seen"
-"$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test" --show-dir "$WORK/show" --out "$WORK/results.json"
-
-say 'the same weights with ids by kernel index, for comparison'
+say "testing: $CHECKPOINT on videos it has not seen; beside it the same weights with ids by kernel index, for comparison"
 "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test_index" --out "$WORK/results_index_ids.json" \
-    --cfg-options model.tracker.type=KernelIndexTracker >"$WORK/test_index.log" 2>&1 ||
-    { tail -n 20 "$WORK/test_index.log" >&2; exit 1; }
+    --cfg-options model.tracker.type=KernelIndexTracker >"$WORK/test_index.log" 2>&1 &
+COMPARISON=$!
+"$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test" --show-dir "$WORK/show" --out "$WORK/results.json"
+wait "$COMPARISON" || { tail -n 20 "$WORK/test_index.log" >&2; exit 1; }
 
 say 'results'
 "$PYTHON" - "$WORK/results.json" "$WORK/results_index_ids.json" <<'PYTHON_CODE'
