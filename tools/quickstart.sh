@@ -34,6 +34,7 @@ fi
 
 CHECKPOINT="$(cat "$WORK/last_checkpoint")"
 say "testing: $CHECKPOINT on videos it has not seen; beside it the same weights with ids by kernel index, for comparison"
+export OMP_NUM_THREADS=1 # two processes at once: more threads would get into each other's way
 "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK/test_index" --out "$WORK/results_index_ids.json" \
     --cfg-options model.tracker.type=KernelIndexTracker >"$WORK/test_index.log" 2>&1 &
 COMPARISON=$!
