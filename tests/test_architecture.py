@@ -28,7 +28,7 @@ ALLOWED = {
     'videoseg.registry': set(),
     'videoseg.structures': set(),
     'videoseg.utils': {'videoseg.structures'},
-    'videoseg.datasets': {'videoseg.structures', 'videoseg.utils', 'videoseg.registry'},
+    'videoseg.datasets': {'videoseg.structures', 'videoseg.utils', 'videoseg.registry', 'videoseg.evaluation.formats'},
     'videoseg.models': {'videoseg.models'},
     'videoseg.models.data_preprocessors': {'videoseg.structures', 'videoseg.registry'},
     'videoseg.models.segmentors': {'videoseg.structures', 'videoseg.registry'},
@@ -43,6 +43,7 @@ ALLOWED = {
     'videoseg.evaluation': {'videoseg.evaluation'},
     'videoseg.evaluation.functional': SCORING | PURE_STRUCTURES,
     'videoseg.evaluation.formats': SCORING | PURE_STRUCTURES,
+    'videoseg.evaluation.benchmarks': SCORING | PURE_STRUCTURES,
     'videoseg.evaluation.metrics': SCORING | {'videoseg.structures', 'videoseg.registry'},
     'videoseg.engine': {'videoseg.structures', 'videoseg.utils', 'videoseg.registry'},
     'videoseg.visualization': {'videoseg'},
@@ -58,6 +59,7 @@ THIRD_PARTY = {
     'videoseg.structures.rle': {'numpy', 'pycocotools'},
     'videoseg.evaluation.functional': {'numpy', 'scipy', 'pycocotools', 'PIL'},
     'videoseg.evaluation.formats': {'numpy', 'scipy', 'pycocotools', 'PIL'},
+    'videoseg.evaluation.benchmarks': {'numpy', 'scipy', 'pycocotools', 'PIL'},
 }
 NOWHERE = {'torchvision'}  # there is no CPU build of it for the tested torch
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from copy import deepcopy
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from videoseg.evaluation.functional.frame_set import FrameSet
 
@@ -22,8 +22,11 @@ class VideoStatistics(ABC, Generic[V]):
     Every frame of a video counts once, however often it is given: samplers of distributed runs repeat samples.
 
     Attributes:
+        prefix: Short name of the metric in flat results: ``stq`` of ``stq/STQ``.
         videos: Video id -> statistics of that video.
     """
+
+    prefix: ClassVar[str]
 
     def __init__(self) -> None:
         self.videos: dict[str, V] = {}
@@ -61,9 +64,20 @@ class VideoStatistics(ABC, Generic[V]):
     def protocol(self) -> dict[str, Any]:
         """Every option that decides a number."""
 
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The numbers to report, without prefix, the main one first: keys of :meth:`compute`'s result."""
+
     @abstractmethod
     def compute(self) -> dict[str, Any]:
-        """The numbers, from the statistics so far."""
+        """The numbers, from the statistics so far.
+
+        Returns:
+            Every one of :attr:`names` (float in [0, 1], NaN where the definition divides 0 by 0); ``per_video``: video
+            id -> the same names and ``num_frames``; ``per_class``: column name -> (K,) array, NaN where there is
+            nothing to score; ``num_frames``; ``protocol``.
+        """
 
     @abstractmethod
     def _join(self, video_id: str, mine: V, theirs: V) -> V:
