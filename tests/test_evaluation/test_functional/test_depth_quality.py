@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.test_evaluation.clips import feed, recorded
+from tests.test_evaluation.recorded_numbers import assert_all_equal, stq_tree
 from videoseg.evaluation.functional import STQ, DepthQuality, dstq
 
 
@@ -20,16 +21,18 @@ def test_parity(entry, thresholds, stq_options):
         feed(stq, name, arrays[f'gt_{name}'], arrays[f'pred_{name}'])
         for t, (gt, pred) in enumerate(zip(arrays[f'depth_gt_{name}'], arrays[f'depth_pred_{name}'], strict=True)):
             assert quality.update(name, t, gt, pred)
-    depth = quality.compute()
-    joint = dstq(stq.compute(), depth)
-    names = ['DQ', *(f'DQ@{t}' for t in thresholds)]
-    for name in names:
-        assert depth[name] == pytest.approx(expected[name], rel=0, abs=tolerance)
-        assert joint[f'DST{name[1:]}'] == pytest.approx(expected[f'DST{name[1:]}'], rel=0, abs=tolerance)
-    for t in thresholds:
-        for result, key in ((depth, 'DQ'), (joint, 'DSTQ')):
-            per_video = [result['per_video'][x][f'{key}@{t}'] for x in params['sequences']]
-            assert per_video == pytest.approx(expected[f'{key}_per_seq@{t}'], rel=0, abs=tolerance)
+    depth, association = quality.compute(), stq.compute()
+    joint = dstq(association, depth)
+    tree = stq_tree(association)
+    for key in ('ID_per_seq', 'Length_per_seq'):
+        del tree[key]
+    assert depth['num_frames'] == joint['num_frames'] == sum(x['num_frames'] for x in joint['per_video'].values()) == 79
+    for result, key in ((depth, 'DQ'), (joint, 'DSTQ')):
+        tree[key] = result[key]
+        for t in thresholds:
+            tree[f'{key}@{t}'] = result[f'{key}@{t}']
+            tree[f'{key}_per_seq@{t}'] = [x[f'{key}@{t}'] for x in result['per_video'].values()]
+    assert_all_equal(tree, expected, tolerance)
 
 
 def test_hand_computed_with_unsigned_depth():
@@ -66,3 +69,12 @@ def test_wrong_input_is_refused():
         DepthQuality().update('a', 3, np.ones((2, 2)), np.ones((2, 3)))
     with pytest.raises(ValueError, match='different videos'):
         dstq({'per_video': {'a': {}}}, {'per_video': {}})
+
+
+def test_names_and_not_a_number():
+    statistics = DepthQuality((1.25, 1.1))
+    assert (statistics.prefix, statistics.names) == ('dq', ('DQ', 'DQ@1.25', 'DQ@1.1'))
+    statistics.update('a', 0, np.ones((1, 4)), np.array([[1, np.nan, np.inf, -1]]))
+    result = statistics.compute()
+    assert [result[x] for x in statistics.names] == [0.25] * 3 and result['per_class'] == {}
+    assert set(result['per_video']['a']) == {*statistics.names, 'num_frames'}

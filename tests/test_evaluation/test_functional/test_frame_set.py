@@ -1,3 +1,7 @@
+import itertools
+
+import numpy as np
+
 from videoseg.evaluation.functional import FrameSet
 
 
@@ -22,3 +26,16 @@ def test_set_algebra():
     assert a.isdisjoint(c) and not a.isdisjoint(b)
     assert a.union(c) == FrameSet([0, 1, 2, 3, 5])
     assert a.runs == [(0, 2), (5, 6)]  # unchanged
+
+
+def test_any_order_gives_the_same_runs():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        frames = rng.integers(0, 40, 30).tolist()
+        frame_set, seen = FrameSet(), set()
+        for frame in frames:
+            assert frame_set.add(frame) == (frame not in seen)
+            seen.add(frame)
+            assert [x in frame_set for x in range(-1, 41)] == [x in seen for x in range(-1, 41)]
+        assert frame_set == FrameSet(sorted(seen)) and len(frame_set) == len(seen)
+        assert all(a[1] < b[0] for a, b in itertools.pairwise(frame_set.runs))

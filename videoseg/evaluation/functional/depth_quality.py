@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from videoseg.evaluation.functional.frame_set import FrameSet
-from videoseg.evaluation.functional.video_statistics import VideoStatistics
+from videoseg.evaluation.functional.video_statistics import VideoStatistics, overlapping_frames
 
 
 @dataclass
@@ -30,6 +30,8 @@ class DepthQuality(VideoStatistics[DepthVideo]):
         ValueError: If a threshold is not above 1.
     """
 
+    prefix = 'dq'
+
     def __init__(self, thresholds: Sequence[float] = (1.25, 1.1)) -> None:
         super().__init__()
         if not thresholds or min(thresholds) <= 1:
@@ -40,6 +42,11 @@ class DepthQuality(VideoStatistics[DepthVideo]):
     def protocol(self) -> dict[str, Any]:
         """Every option that decides a number."""
         return {'metric': 'DQ', 'thresholds': list(self.thresholds)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``DQ`` and ``DQ@<t>`` of every threshold."""
+        return 'DQ', *(f'DQ@{t:g}' for t in self.thresholds)
 
     def update(self, video_id: str, frame_id: int, gt: ArrayLike, pred: ArrayLike) -> bool:
         """Add a frame.
@@ -76,10 +83,7 @@ class DepthQuality(VideoStatistics[DepthVideo]):
 
     def _join(self, video_id: str, mine: DepthVideo, theirs: DepthVideo) -> DepthVideo:
         if not mine.frames.isdisjoint(theirs.frames):
-            raise ValueError(
-                f'video {video_id!r}: two processes saw different but overlapping frames, {mine.frames} and '
-                f'{theirs.frames}; use a sampler that hands whole videos to a process'
-            )
+            raise ValueError(overlapping_frames(video_id, mine.frames, theirs.frames))
         return DepthVideo(
             mine.num_inliers + theirs.num_inliers,
             mine.num_pixels + theirs.num_pixels,
@@ -91,13 +95,18 @@ class DepthQuality(VideoStatistics[DepthVideo]):
 
         Returns:
             ``DQ@<t>`` for every threshold and their geometric mean ``DQ``, over all pixels of the data set (0 without
-            ground truth); ``per_video`` with the same; ``protocol``.
+            ground truth); ``num_frames``; ``per_video`` with the same; ``per_class``, empty; ``protocol``.
         """
         videos = self.videos.values()
         total = sum((v.num_inliers for v in videos), np.zeros(len(self.thresholds), np.int64))
         return {
             **self._scores(total, sum(v.num_pixels for v in videos)),
-            'per_video': {x: self._scores(v.num_inliers, v.num_pixels) for x, v in sorted(self.videos.items())},
+            'num_frames': sum(len(v.frames) for v in videos),
+            'per_class': {},
+            'per_video': {
+                x: {**self._scores(v.num_inliers, v.num_pixels), 'num_frames': len(v.frames)}
+                for x, v in sorted(self.videos.items())
+            },
             'protocol': self.protocol,
         }
 
@@ -115,7 +124,8 @@ def dstq(stq: Mapping[str, Any], depth: Mapping[str, Any]) -> dict[str, Any]:
         depth: What :meth:`DepthQuality.compute` returned for the same videos.
 
     Returns:
-        ``DSTQ`` and ``DSTQ@<t>``, over the data set and in ``per_video``; ``protocol`` of both.
+        ``DSTQ`` and ``DSTQ@<t>``, over the data set and in ``per_video``; ``num_frames``; ``per_class``, empty;
+        ``protocol`` of both. Its prefix in flat results is ``dstq``.
 
     Raises:
         ValueError: If the videos differ.
@@ -128,6 +138,11 @@ def dstq(stq: Mapping[str, Any], depth: Mapping[str, Any]) -> dict[str, Any]:
 
     return {
         **join(stq, depth),
-        'per_video': {x: join(stq['per_video'][x], depth['per_video'][x]) for x in stq['per_video']},
+        'num_frames': depth['num_frames'],
+        'per_class': {},
+        'per_video': {
+            x: {**join(stq['per_video'][x], depth['per_video'][x]), 'num_frames': depth['per_video'][x]['num_frames']}
+            for x in stq['per_video']
+        },
         'protocol': {'STQ': stq['protocol'], 'DQ': depth['protocol']},
     }

@@ -42,7 +42,14 @@ class FrameSet:
         """
         if frame in self:
             return False
-        self.runs = _join([*self.runs, (frame, frame + 1)])
+        index = bisect_right(self.runs, (frame, frame))
+        start, stop = frame, frame + 1
+        if index < len(self.runs) and self.runs[index][0] == stop:
+            stop = self.runs.pop(index)[1]
+        if index and self.runs[index - 1][1] == start:
+            index -= 1
+            start = self.runs.pop(index)[0]
+        self.runs.insert(index, (start, stop))
         return True
 
     def union(self, other: 'FrameSet') -> 'FrameSet':

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 
 # Tables of up to this many cells are counted densely; beyond it (maps of noise) the occurring pairs are sorted.
 _MAX_DENSE_CELLS = 1 << 22
+# Slots into which distinct ids are hashed, as a power of 2; few of a frame's ids meet in one.
+_HASH_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class JointHistogram:
         """The pairs where the boolean array ``keep`` (n,) is true."""
         return JointHistogram(self.gt_ids[keep], self.pred_ids[keep], self.counts[keep])
 
+    def relabel(self, gt_ids: np.ndarray, pred_ids: np.ndarray) -> 'JointHistogram':
+        """The same pairs under other names, as when json ids become panoptic ids.
+
+        Args:
+            gt_ids: (n,) name of each pair's ground truth id; distinct ids need distinct names.
+            pred_ids: (n,) the same of the prediction.
+        """
+        return JointHistogram(gt_ids.astype(np.int64), pred_ids.astype(np.int64), self.counts)
+
     @classmethod
     def sum(cls, histograms: Iterable['JointHistogram']) -> 'JointHistogram':
         """The histogram of several frames together; pairs sorted by ground truth id, then predicted id."""
@@ -76,11 +87,49 @@ def sum_by_id(ids: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return unique, np.bincount(index, weights=values, minlength=len(unique)).astype(values.dtype)
 
 
+def unique_inverse(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As ``np.unique(ids, return_inverse=True)``, without sorting where there are few distinct ids.
+
+    Args:
+        ids: (n,) integers.
+
+    Returns:
+        The distinct ids, ascending, and the index of each entry's id among them.
+    """
+    slots = (ids.astype(np.uint32) * np.uint32(2654435769) >> np.uint32(32 - _HASH_BITS)).astype(np.intp)
+    owners = np.empty(1 << _HASH_BITS, np.intp)
+    positions = np.arange(len(ids))
+    owners[slots] = positions
+    owner = owners[slots]
+    if not np.array_equal(ids[owner], ids):  # two ids in one slot
+        return np.unique(ids, return_inverse=True)
+    first = np.flatnonzero(owner == positions)
+    first = first[np.argsort(ids[first])]
+    owners[slots[first]] = np.arange(len(first))
+    return ids[first], owners[slots]
+
+
+def run_starts(*maps: np.ndarray) -> np.ndarray:
+    """Where a run begins over which all maps stay the same.
+
+    Args:
+        *maps: (n,) arrays, n at least 1.
+
+    Returns:
+        Ascending positions, the first being 0.
+    """
+    changes = np.zeros(maps[0].size, bool)
+    changes[0] = True
+    for values in maps:
+        changes[1:] |= values[1:] != values[:-1]
+    return np.flatnonzero(changes)
+
+
 def joint_histogram(gt: ArrayLike, pred: ArrayLike, weights: ArrayLike | None = None) -> JointHistogram:
     """Count the pairs of ids of two maps of one frame.
 
-    Pixels are first joined to runs over which both ids stay the same, so only run starts are ever sorted. Ids are
-    relabelled to small integers and the pairs counted by ``bincount`` (``specs/evaluators.md`` section 13).
+    Pixels are first joined to runs over which both ids stay the same. Ids are relabelled to small integers and the
+    pairs of the runs counted by ``bincount`` (``specs/evaluators.md`` section 13).
 
     Args:
         gt: Integer ids of any shape.
@@ -94,26 +143,16 @@ def joint_histogram(gt: ArrayLike, pred: ArrayLike, weights: ArrayLike | None = 
         ValueError: If the shapes differ.
         TypeError: If the ids are not integers.
     """
-    gt, pred = np.asarray(gt), np.asarray(pred)
-    if gt.shape != pred.shape or (weights is not None and np.shape(weights) != gt.shape):
-        raise ValueError(
-            f'ground truth {gt.shape}, prediction {pred.shape}'
-            + ('' if weights is None else f' and weights {np.shape(weights)}')
-            + ' differ in shape: results must have the original size of the frame'
-        )
-    for name, ids in (('ground truth', gt), ('prediction', pred)):
-        if ids.dtype.kind not in 'iu':
-            raise TypeError(f'{name} ids have type {ids.dtype}, expected integers')
-    gt, pred = gt.ravel(), pred.ravel()
+    gt, pred = _flat_maps(gt, pred, weights, 'weights')
     if not gt.size:
         return JointHistogram.sum([])
-    starts = np.flatnonzero(np.r_[True, (gt[1:] != gt[:-1]) | (pred[1:] != pred[:-1])])
+    starts = run_starts(gt, pred)
     if weights is None:
         lengths = np.diff(starts, append=gt.size)
     else:
         lengths = np.add.reduceat(np.asarray(weights, np.float64).ravel(), starts)
-    gt_ids, gt_index = np.unique(gt[starts], return_inverse=True)
-    pred_ids, pred_index = np.unique(pred[starts], return_inverse=True)
+    gt_ids, gt_index = unique_inverse(gt[starts])
+    pred_ids, pred_index = unique_inverse(pred[starts])
     cells = gt_index * len(pred_ids) + pred_index
     if len(gt_ids) * len(pred_ids) <= _MAX_DENSE_CELLS:
         table = np.bincount(cells, weights=lengths)
@@ -124,3 +163,53 @@ def joint_histogram(gt: ArrayLike, pred: ArrayLike, weights: ArrayLike | None = 
     counts = counts.astype(np.int64 if weights is None else np.float64)
     gt_ids, pred_ids = gt_ids.astype(np.int64), pred_ids.astype(np.int64)
     return JointHistogram(gt_ids[cells // len(pred_ids)], pred_ids[cells % len(pred_ids)], counts)
+
+
+def level_histograms(gt: ArrayLike, pred: ArrayLike, levels: ArrayLike, num_levels: int) -> list[JointHistogram]:
+    """Joint histograms of disjoint parts of a frame, in one pass.
+
+    Args:
+        gt: Integer ids of any shape.
+        pred: Integer ids of the same shape.
+        levels: The part to which each pixel belongs, 0 ... ``num_levels - 1``, of the same shape.
+        num_levels: Number of parts.
+
+    Returns:
+        The histogram of each part; their sum is :func:`joint_histogram` of the frame.
+
+    Raises:
+        ValueError: If the shapes differ.
+        TypeError: If the ids are not integers.
+    """
+    gt, pred = _flat_maps(gt, pred, levels, 'levels')
+    if not gt.size:
+        return [JointHistogram.sum([])] * num_levels
+    starts = run_starts(gt, pred)
+    # A run's pair gets a number; levels change from pixel to pixel and are counted there.
+    gt_ids, gt_index = unique_inverse(gt[starts])
+    pred_ids, pred_index = unique_inverse(pred[starts])
+    cells, pairs = unique_inverse(gt_index * len(pred_ids) + pred_index)
+    pairs = np.repeat(pairs * num_levels, np.diff(starts, append=gt.size))
+    table = np.bincount(pairs + np.asarray(levels).ravel(), minlength=len(cells) * num_levels)
+    gt_ids = gt_ids[cells // len(pred_ids)].astype(np.int64)
+    pred_ids = pred_ids[cells % len(pred_ids)].astype(np.int64)
+    counts = table.reshape(len(cells), num_levels).astype(np.int64)
+    parts = [JointHistogram(gt_ids, pred_ids, counts[:, level]) for level in range(num_levels)]
+    return [part.select(part.counts > 0) for part in parts]
+
+
+def _flat_maps(
+    gt: ArrayLike, pred: ArrayLike, third: ArrayLike | None, third_name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two id maps as flat arrays, refused if they or a third one do not fit."""
+    gt, pred = np.asarray(gt), np.asarray(pred)
+    if gt.shape != pred.shape or (third is not None and np.shape(third) != gt.shape):
+        raise ValueError(
+            f'ground truth {gt.shape}, prediction {pred.shape}'
+            + ('' if third is None else f' and {third_name} {np.shape(third)}')
+            + ' differ in shape: results must have the original size of the frame'
+        )
+    for name, ids in (('ground truth', gt), ('prediction', pred)):
+        if ids.dtype.kind not in 'iu':
+            raise TypeError(f'{name} ids have type {ids.dtype}, expected integers')
+    return gt.ravel(), pred.ravel()

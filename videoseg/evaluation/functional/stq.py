@@ -8,7 +8,7 @@ import numpy as np
 
 from videoseg.evaluation.functional.frame_set import FrameSet
 from videoseg.evaluation.functional.joint_histogram import JointHistogram, sum_by_id
-from videoseg.evaluation.functional.video_statistics import VideoStatistics, check_classes
+from videoseg.evaluation.functional.video_statistics import VideoStatistics, check_classes, overlapping_frames
 from videoseg.structures.ids import DIVISOR, VOID_LABEL
 
 
@@ -54,6 +54,9 @@ class STQ(VideoStatistics[STQVideo]):
     Raises:
         ValueError: If an option has an impossible value.
     """
+
+    prefix = 'stq'
+    names = ('STQ', 'AQ', 'SQ')
 
     def __init__(
         self,
@@ -105,17 +108,14 @@ class STQ(VideoStatistics[STQVideo]):
             return False
         for name, ids in (('ground truth', histogram.gt_ids), ('prediction', histogram.pred_ids)):
             where = f'video {video_id!r}, frame {frame_id}, {name}'
-            check_classes(np.unique(ids // self.divisor), self.num_classes, self.ignore_label, where)
+            check_classes(ids // self.divisor, self.num_classes, self.ignore_label, where)
         video.frames.add(frame_id)
         video.add(histogram)
         return True
 
     def _join(self, video_id: str, mine: STQVideo, theirs: STQVideo) -> STQVideo:
         if not mine.frames.isdisjoint(theirs.frames):
-            raise ValueError(
-                f'video {video_id!r}: two processes saw different but overlapping frames, {mine.frames} and '
-                f'{theirs.frames}; use a sampler that hands whole videos to a process'
-            )
+            raise ValueError(overlapping_frames(video_id, mine.frames, theirs.frames))
         total = JointHistogram.sum([mine.total(), theirs.total()])
         return STQVideo(mine.frames.union(theirs.frames), total)
 

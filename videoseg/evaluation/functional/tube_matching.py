@@ -1,102 +1,115 @@
-"""Matching of the tubes (or segments) of one window: the rules of panoptic quality."""
+"""Matching of the tubes (or segments) of windows: the rules of panoptic quality."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from videoseg.evaluation.functional.joint_histogram import JointHistogram, sum_by_id
-from videoseg.evaluation.functional.segment_table import SegmentTable
-
-# Ground truth ids of pixels that belong to no segment. "Excuse only" void does not leave the union.
-VOID = -1
-VOID_EXCUSE_ONLY = -2
 
 # Columns of the statistics.
 IOU, TP, FP, FN = range(4)
 
 
 @dataclass(frozen=True)
-class FrameSegments:
-    """One frame, ready to be matched or joined to a window.
+class Tubes:
+    """The tubes of one map in W windows; S ids altogether, of which a window may lack some.
 
     Attributes:
-        gt: Ground truth segments.
-        pred: Predicted segments.
-        pairs: Joint histogram of their ids; ground truth void is ``VOID`` or ``VOID_EXCUSE_ONLY``, predicted void is
-            left out.
+        labels: (W, S) int64 classes; meaningless where the id is absent.
+        areas: (W, S) float64 pixels; 0 where the id is absent.
+        is_present: (W, S) bool.
     """
 
-    gt: SegmentTable
-    pred: SegmentTable
-    pairs: JointHistogram
+    labels: np.ndarray
+    areas: np.ndarray
+    is_present: np.ndarray
 
-    @classmethod
-    def over_time(cls, frames: Sequence['FrameSegments']) -> 'FrameSegments':
-        """The tubes of consecutive frames, given in time order."""
-        if len(frames) == 1:
-            return frames[0]
-        return cls(
-            SegmentTable.over_time([f.gt for f in frames]),
-            SegmentTable.over_time([f.pred for f in frames]),
-            JointHistogram.sum([f.pairs for f in frames]),
-        )
+
+@dataclass(frozen=True)
+class WindowTubes:
+    """W windows, ready to be matched: G ground truth ids, P predicted ids, N pairs of them that overlap somewhere.
+
+    Attributes:
+        gt: Ground truth tubes.
+        is_crowd: (W, G) bool.
+        ranks: (W, G) int64: ground truth tubes in the order in which they appear, ascending.
+        pred: Predicted tubes.
+        union_void: (W, P) float64 pixels of each prediction that leave the union of its pairs.
+        excused: (W, P) float64 pixels of each prediction on void.
+        gt_rows: (N,) column of ``gt`` of each pair.
+        pred_rows: (N,) column of ``pred`` of each pair.
+        overlaps: (W, N) float64 pixels.
+    """
+
+    gt: Tubes
+    is_crowd: np.ndarray
+    ranks: np.ndarray
+    pred: Tubes
+    union_void: np.ndarray
+    excused: np.ndarray
+    gt_rows: np.ndarray
+    pred_rows: np.ndarray
+    overlaps: np.ndarray
 
 
 def match_tubes(
-    window: FrameSegments, num_classes: int, min_overlap: float = 0.5, last_crowd_only: bool = False
+    tubes: WindowTubes, num_classes: int, min_overlap: float = 0.5, last_crowd_only: bool = False
 ) -> np.ndarray:
-    """Count matches and misses of a window (``specs/evaluators.md`` sections 2 to 4; panopticapi).
+    """Count matches and misses of every window (``specs/evaluators.md`` sections 2 to 4; panopticapi).
 
     Args:
-        window: The tubes.
+        tubes: The tubes of W windows.
         num_classes: K.
         min_overlap: A pair of one class matches if its IoU is above this, strictly; a prediction is excused if its
             share on void and crowd of its class is. At least 0.5, which makes the matching unique. Default 0.5.
         last_crowd_only: Let only the last crowd segment of a class excuse predictions, as panopticapi's scripts do.
+            Default False.
 
     Returns:
-        (K, 4) float64: sum of IoU, true positives, false positives, false negatives of every class.
+        (W, K, 4) float64: sum of IoU, true positives, false positives, false negatives of every class.
     """
-    gt, pred, pairs = window.gt, window.pred, window.pairs
-    gt_order, pred_order = np.argsort(gt.ids), np.argsort(pred.ids)
-    on_void = (pairs.gt_ids == VOID) | (pairs.gt_ids == VOID_EXCUSE_ONLY)
+    gt, pred = tubes.gt, tubes.pred
+    same_class = gt.labels[:, tubes.gt_rows] == pred.labels[:, tubes.pred_rows]
+    same_class &= tubes.overlaps > 0
+    pairs = np.flatnonzero(same_class.any(0))  # the others neither match nor excuse
+    gt_rows, pred_rows = tubes.gt_rows[pairs], tubes.pred_rows[pairs]
+    same_class, overlaps = same_class[:, pairs], tubes.overlaps[:, pairs]
+    union = gt.areas[:, gt_rows] + pred.areas[:, pred_rows] - overlaps - tubes.union_void[:, pred_rows]
+    # An area of the json may be too small for a union above 0: no match.
+    iou = np.divide(overlaps, union, out=np.zeros_like(union), where=union > 0)
+    crowd = tubes.is_crowd[:, gt_rows]
+    window, pair = np.nonzero(same_class & ~crowd & (iou > min_overlap))
+    matched_gt, matched_pred = gt_rows[pair], pred_rows[pair]
 
-    def pred_rows(ids: np.ndarray) -> np.ndarray:
-        return pred_order[np.searchsorted(pred.ids, ids, sorter=pred_order)]
+    missed = gt.is_present & ~tubes.is_crowd
+    missed[window, matched_gt] = False
+    excused = tubes.excused
+    if (on_crowd := same_class & crowd).any():
+        if last_crowd_only:
+            on_crowd &= _last_of_class(tubes, num_classes)[:, gt_rows]
+        excused = excused.copy()
+        row, column = np.nonzero(on_crowd)
+        np.add.at(excused, (row, pred_rows[column]), overlaps[on_crowd])
+    wrong = pred.is_present & (excused <= min_overlap * pred.areas)
+    wrong[window, matched_pred] = False
 
-    def per_pred(mask: np.ndarray) -> np.ndarray:
-        rows = pred_rows(pairs.pred_ids[mask])
-        return np.bincount(rows, weights=pairs.counts[mask], minlength=len(pred.ids))
-
-    on_segment = pairs.select(~on_void)
-    gt_row = gt_order[np.searchsorted(gt.ids, on_segment.gt_ids, sorter=gt_order)]
-    pred_row = pred_rows(on_segment.pred_ids)
-    same_class = gt.labels[gt_row] == pred.labels[pred_row]
-    union = gt.areas[gt_row] + pred.areas[pred_row] - on_segment.counts - per_pred(pairs.gt_ids == VOID)[pred_row]
-    with np.errstate(divide='ignore'):
-        iou = on_segment.counts / union
-    matched = same_class & ~gt.is_crowd[gt_row] & (iou > min_overlap)
-
-    counts_as_crowd = gt.is_crowd.copy()
-    if last_crowd_only:
-        crowd_rows = np.flatnonzero(gt.is_crowd)
-        last_of_class = {int(gt.labels[row]): row for row in crowd_rows}
-        counts_as_crowd[:] = False
-        counts_as_crowd[list(last_of_class.values())] = True
-    on_crowd = same_class & counts_as_crowd[gt_row]
-    excused_area = per_pred(on_void) + np.bincount(
-        pred_row[on_crowd], weights=on_segment.counts[on_crowd], minlength=len(pred.ids)
+    cells = num_classes * np.arange(len(overlaps))[:, None]
+    matched = cells[window, 0] + gt.labels[window, matched_gt]
+    size = num_classes * len(overlaps)
+    counts = (
+        np.bincount(matched, weights=iou[window, pair], minlength=size),
+        np.bincount(matched, minlength=size),
+        np.bincount((cells + pred.labels)[wrong], minlength=size),
+        np.bincount((cells + gt.labels)[missed], minlength=size),
     )
-    gt_missed, pred_missed = ~gt.is_crowd, excused_area / pred.areas <= min_overlap
-    gt_missed[gt_row[matched]] = False
-    pred_missed[pred_row[matched]] = False
+    return np.stack(counts, axis=1).reshape(len(overlaps), num_classes, 4).astype(np.float64)
 
-    result = np.zeros((num_classes, 4))
-    matched_labels = gt.labels[gt_row[matched]]
-    labels, total = sum_by_id(matched_labels, iou[matched])
-    result[labels, IOU] = total
-    result[:, TP] = np.bincount(matched_labels, minlength=num_classes)
-    result[:, FP] = np.bincount(pred.labels[pred_missed], minlength=num_classes)
-    result[:, FN] = np.bincount(gt.labels[gt_missed], minlength=num_classes)
-    return result
+
+def _last_of_class(tubes: WindowTubes, num_classes: int) -> np.ndarray:
+    """(W, G) bool: the crowd tube of each class that appears last in its window."""
+    is_last = np.zeros_like(tubes.is_crowd)
+    for window, crowd in enumerate(tubes.is_crowd & tubes.gt.is_present):
+        rows = np.flatnonzero(crowd)
+        rows = rows[np.argsort(tubes.ranks[window, rows])]
+        last = np.full(num_classes, -1)
+        last[tubes.gt.labels[window, rows]] = rows  # of equal indices the last assignment stays
+        is_last[window, last[last >= 0]] = True
+    return is_last

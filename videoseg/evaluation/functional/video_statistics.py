@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from videoseg.evaluation.functional.frame_set import FrameSet
 
 
@@ -84,15 +86,35 @@ class VideoStatistics(ABC, Generic[V]):
         """Join two parts of a video, neither of which contains the other."""
 
 
-def check_classes(labels: Any, num_classes: int, ignore_label: int, where: str) -> None:
+def overlapping_frames(video_id: str, mine: FrameSet, theirs: FrameSet) -> str:
+    """What to say when two processes counted some frames of a video both and others not."""
+    return (
+        f'video {video_id!r}: two processes saw different but overlapping frames, {mine} and {theirs}; use a sampler '
+        'that hands whole videos to a process'
+    )
+
+
+def check_classes(labels: np.ndarray, num_classes: int, ignore_label: int | None, where: str) -> None:
     """Refuse class labels outside the table.
 
+    Args:
+        labels: (n,) integers.
+        num_classes: Labels are 0 ... num_classes - 1.
+        ignore_label: One more label that is allowed; None if labels come from a json, where there is none.
+        where: Video, frame, which map: for the error.
+
     Raises:
-        ValueError: Naming the labels and ``where`` (video, frame, which map).
+        ValueError: Naming the labels and ``where``.
     """
-    bad = sorted({int(x) for x in labels if not (0 <= x < num_classes or x == ignore_label)})
-    if bad:
-        raise ValueError(
-            f'{where}: class labels {bad[:5]} are neither below {num_classes} nor the ignore label {ignore_label}; '
-            'maps must hold model labels (label * divisor + instance)'
-        )
+    is_bad = (labels < 0) | (labels >= num_classes)
+    if ignore_label is not None:
+        is_bad &= labels != ignore_label
+    if not is_bad.any():
+        return
+    bad = np.unique(labels[is_bad])[:5].tolist()
+    if ignore_label is None:
+        raise ValueError(f'{where}: class labels {bad} in segments_info are not among the {num_classes} classes')
+    raise ValueError(
+        f'{where}: class labels {bad} are neither below {num_classes} nor the ignore label {ignore_label}; '
+        'maps must hold model labels (label * divisor + instance)'
+    )
