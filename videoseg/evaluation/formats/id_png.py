@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from videoseg.evaluation.formats.png import open_png, save_png
+from videoseg.evaluation.formats.png import open_packed_rgb, save_png
 
 MAX_ID = (1 << 24) - 1
 
@@ -26,10 +25,7 @@ def read_id_png(path: str | Path, size: tuple[int, int] | None = None) -> np.nda
         FileNotFoundError: If there is no such file.
         ValueError: If it is no 8-bit RGB image of that size.
     """
-    rgb = open_png(path, ('RGB',), size)
-    # Four bytes a pixel and one view: three times as fast as the sum of shifted channels.
-    rgba = np.asarray(Image.fromarray(rgb).convert('RGBA'))
-    return (rgba.view('<u4')[..., 0] & MAX_ID).astype(np.int32)
+    return open_packed_rgb(path, size)
 
 
 def write_id_png(path: str | Path, ids: np.ndarray) -> None:
@@ -45,6 +41,19 @@ def write_id_png(path: str | Path, ids: np.ndarray) -> None:
     save_png(path, np.ascontiguousarray(rgb))
 
 
+def distinct_ids(ids: np.ndarray) -> np.ndarray:
+    """The ids that occur in a map (H, W), ascending; sorts run starts instead of pixels."""
+    return np.unique(np.asarray(ids).ravel()[_run_starts(ids)])
+
+
+def _run_starts(ids: np.ndarray) -> np.ndarray:
+    """Flat positions in a map (H, W) where a run of equal ids within a row begins."""
+    ids = np.asarray(ids)
+    is_start = np.ones(ids.shape, bool)
+    np.not_equal(ids[:, 1:], ids[:, :-1], out=is_start[:, 1:])
+    return np.flatnonzero(is_start)
+
+
 def segments_info(
     ids: np.ndarray, categories: Mapping[int, int], crowd: frozenset[int] = frozenset()
 ) -> list[dict[str, Any]]:
@@ -58,12 +67,19 @@ def segments_info(
     Returns:
         One entry a segment, ascending by id: ``id, category_id, area, iscrowd, bbox`` (x, y, width, height).
     """
-    rows, columns = np.nonzero(ids)
-    unique, index, areas = np.unique(ids[rows, columns], return_inverse=True, return_counts=True)
-    low, high = np.full((2, len(unique)), np.iinfo(np.int64).max), np.zeros((2, len(unique)), np.int64)
-    for axis, positions in enumerate((columns, rows)):
-        np.minimum.at(low[axis], index, positions)
-        np.maximum.at(high[axis], index, positions)
+    ids = np.asarray(ids)
+    height, width = ids.shape
+    starts = _run_starts(ids)
+    values = ids.ravel()[starts]
+    lengths = np.diff(starts, append=ids.size)[values != 0]
+    starts, values = starts[values != 0], values[values != 0]
+    unique, index = np.unique(values, return_inverse=True)
+    areas = np.bincount(index, weights=lengths, minlength=len(unique)).astype(np.int64)
+    low, high = np.full((2, len(unique)), max(height, width)), np.zeros((2, len(unique)), np.int64)
+    rows, columns = starts // max(width, 1), starts % max(width, 1)
+    for axis, (first, last) in enumerate(((columns, columns + lengths - 1), (rows, rows))):
+        np.minimum.at(low[axis], index, first)
+        np.maximum.at(high[axis], index, last)
     return [
         dict(
             id=segment,

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from videoseg.evaluation.formats.png import open_packed_rgb, open_png, save_png
 from videoseg.structures.ids import DIVISOR, MAX_INSTANCE, VOID_ID, VOID_LABEL, decode_ids, encode_ids
+
+_WHAT = 'panoptic map'
 
 
 class KittiStep:
@@ -50,9 +52,37 @@ class KittiStep:
             FileNotFoundError: If there is no such file.
             ValueError: If it is no 8-bit RGB image of that size, or holds a class that the table lacks.
         """
-        rgb = _open(path, ('RGB',), size)
-        raw, instances = rgb[..., 0], rgb[..., 1].astype(np.int32) * 256 + rgb[..., 2]
-        return self._from_raw(raw, instances, path)
+        raw_ids = self.read_raw(path, size)
+        return self._from_raw(raw_ids >> 16, raw_ids & MAX_INSTANCE, path)
+
+    @staticmethod
+    def read_raw(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Read a map as it is in the file; :meth:`to_labels` translates its few ids instead of its pixels.
+
+        Args:
+            path: The PNG.
+            size: Expected (H, W). Default: any.
+
+        Returns:
+            (H, W) int32, raw class id * 65536 + instance.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no 8-bit RGB image of that size.
+        """
+        return open_packed_rgb(path, size, red_first=False, what=_WHAT)
+
+    def to_labels(self, raw_ids: np.ndarray, where: str | Path) -> np.ndarray:
+        """Panoptic ids with model labels of ids with raw classes, of any shape.
+
+        Args:
+            raw_ids: Raw class id * 65536 + instance.
+            where: The file, for the message.
+
+        Raises:
+            ValueError: If a class is not in the table.
+        """
+        return self._from_raw(raw_ids // DIVISOR, raw_ids % DIVISOR, where)
 
     def write(self, path: str | Path, ids: np.ndarray) -> None:
         """Write a map; missing folders are made.
@@ -80,14 +110,14 @@ class KittiStep:
         """
         raw, instances = self._to_file(path, labels, instances)
         rgb = np.stack([raw, (instances // 256).astype(np.uint8), (instances % 256).astype(np.uint8)], axis=-1)
-        _save(path, rgb)
+        save_png(path, rgb)
 
     def read_pair(
         self, class_path: str | Path, instance_path: str | Path, size: tuple[int, int] | None = None
     ) -> np.ndarray:
         """Read a map from two files, see :meth:`write_pair`; result and errors as in :meth:`read`."""
-        raw = _open(class_path, ('L',), size)
-        instances = _open(instance_path, ('I;16', 'I', 'L'), raw.shape)
+        raw = open_png(class_path, ('L',), size, _WHAT)
+        instances = open_png(instance_path, ('I;16', 'I', 'L'), raw.shape, _WHAT)
         if instances.size and not 0 <= int(instances.min()) <= int(instances.max()) <= MAX_INSTANCE:
             raise ValueError(f'{instance_path}: instance numbers beyond {MAX_INSTANCE}')
         return self._from_raw(raw, instances.astype(np.int32), class_path)
@@ -104,8 +134,8 @@ class KittiStep:
             ValueError: As in :meth:`write`.
         """
         raw, instances = self._to_file(class_path, *self._split(class_path, ids))
-        _save(class_path, raw)
-        _save(instance_path, instances.astype(np.uint16))
+        save_png(class_path, raw)
+        save_png(instance_path, instances.astype(np.uint16))
 
     def _from_raw(self, raw: np.ndarray, instances: np.ndarray, path: str | Path) -> np.ndarray:
         labels = self._to_label[raw]
@@ -138,25 +168,3 @@ class KittiStep:
                 f'{path}: model labels {unknown} have no raw id; the table has {len(self.raw_ids)} classes'
             )
         return raw.astype(np.uint8), np.where(labels == VOID_LABEL, 0, instances)
-
-
-def _open(path: str | Path, modes: tuple[str, ...], size: tuple[int, int] | None) -> np.ndarray:
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: panoptic map missing')
-    try:
-        with Image.open(path) as image:
-            if image.mode not in modes:
-                raise ValueError(f'{path}: image mode is {image.mode}, expected {" or ".join(modes)}')
-            array = np.array(image)
-    except UnidentifiedImageError as error:
-        raise ValueError(f'{path}: not an image') from error
-    if size is not None and array.shape[:2] != tuple(size):
-        raise ValueError(f'{path}: size (H, W) is {array.shape[:2]}, expected {tuple(size)}')
-    return array
-
-
-def _save(path: str | Path, array: np.ndarray) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path, compress_level=1)

@@ -1,42 +1,92 @@
 """Opening and saving of label PNGs: nothing is guessed, every error names the file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+_LOW_24_BITS = np.int32((1 << 24) - 1)
 
-def open_png(path: str | Path, modes: Sequence[str], size: tuple[int, int] | None = None) -> np.ndarray:
+
+def open_png(
+    path: str | Path, modes: Sequence[str], size: tuple[int, int] | None = None, what: str = 'label file'
+) -> np.ndarray:
     """Read the pixels of a label image.
 
     Args:
         path: The PNG.
         modes: Allowed Pillow modes, for example ``('RGB',)``.
         size: Expected (H, W). Default: any.
+        what: What the file is, for the message if it is missing. Default ``'label file'``.
 
     Returns:
         (H, W) or (H, W, channels) pixels of the type Pillow gives; cast before doing arithmetic.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no readable image of such a mode and size.
+        ValueError: If it is no readable PNG of such a mode and size, or has 16 bits where the mode has 8.
     """
+    with _opened(path, modes, size, what) as image:
+        return np.asarray(image)
+
+
+def open_packed_rgb(
+    path: str | Path, size: tuple[int, int] | None = None, red_first: bool = True, what: str = 'label file'
+) -> np.ndarray:
+    """Read the three channels of a pixel as one number: decoded once, no arithmetic on pixels.
+
+    Args:
+        path: 8-bit RGB PNG.
+        size: Expected (H, W). Default: any.
+        red_first: True: R + 256 G + 65536 B (COCO panoptic). False: 65536 R + 256 G + B (KITTI-STEP). Default True.
+        what: As in :func:`open_png`.
+
+    Returns:
+        (H, W) int32.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no 8-bit RGB PNG of that size.
+    """
+    with _opened(path, ('RGB',), size, what) as image:
+        packed = np.frombuffer(image.tobytes('raw', 'RGBX' if red_first else 'BGRX'), '<i4')
+        return (packed & _LOW_24_BITS).reshape(image.height, image.width)
+
+
+@contextmanager
+def _opened(path: str | Path, modes: Sequence[str], size: tuple[int, int] | None, what: str) -> Iterator[Image.Image]:
+    """An image of which mode, depth and size are as expected; Pillow's errors become ours."""
     path = Path(path)
     try:
-        with Image.open(path) as image:
+        with path.open('rb') as file, Image.open(file) as image:
+            if image.format != 'PNG':
+                raise ValueError(f'{path}: is a {image.format} file, expected a PNG: other formats change labels')
             if image.mode not in modes:
                 raise ValueError(f'{path}: image mode is {image.mode}, expected {" or ".join(modes)}')
+            if not image.mode.startswith('I') and _bit_depth(file) == 16:
+                raise ValueError(f'{path}: has 16 bits a channel, expected 8')
             if size is not None and image.size != (size[1], size[0]):
                 raise ValueError(f'{path}: size (H, W) is {image.size[::-1]}, expected {tuple(size)}')
-            return np.asarray(image)
+            yield image
     except FileNotFoundError as error:
-        raise FileNotFoundError(f'{path}: label file missing') from error
+        raise FileNotFoundError(f'{path}: {what} missing') from error
     except UnidentifiedImageError as error:
         raise ValueError(f'{path}: not an image') from error
-    except (OSError, SyntaxError) as error:  # Pillow's answers to a truncated or broken PNG
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # truncated, broken or absurdly large
         raise ValueError(f'{path}: cannot be read, perhaps truncated ({error})') from error
+
+
+def _bit_depth(file: BinaryIO) -> int:
+    """Bits a channel from the header: Pillow opens RGB of 16 bits as 8 bits without a word."""
+    position = file.tell()
+    file.seek(24)
+    depth = file.read(1)[0]
+    file.seek(position)
+    return depth
 
 
 def save_png(path: str | Path, array: np.ndarray, palette: Sequence[Sequence[int]] | None = None) -> None:
