@@ -7,6 +7,7 @@ from mmengine.structures import InstanceData, PixelData
 
 from tests.test_visualization.pictures import SIZE, scene
 from videoseg.structures.ids import VOID_ID, decode_ids
+from videoseg.structures.rle import encode_masks
 from videoseg.visualization import panoptic_from_ground_truth
 
 
@@ -51,6 +52,19 @@ def test_instances_alone_leave_the_rest_void():
     del sample.gt_sem_seg
     expected = np.where(decode_ids(scene())[0] < 2, scene(), VOID_ID)
     assert (panoptic_from_ground_truth(sample) == expected).all()
+
+
+def test_run_length_encoded_masks_of_a_test_set():
+    sample = training_sample(scene())
+    del sample.gt_sem_seg
+    expected = panoptic_from_ground_truth(sample)
+    sample.set_metainfo(dict(ori_shape=SIZE))
+    instances = sample.gt_instances
+    sample.gt_instances = InstanceData(labels=instances.labels, instances_ids=instances.instances_ids)
+    sample.gt_instances.masks = encode_masks(instances.masks.numpy())
+    assert (panoptic_from_ground_truth(sample) == expected).all()
+    sample.gt_instances = InstanceData(labels=torch.zeros(0).long(), instances_ids=torch.zeros(0).long(), masks=[])
+    assert (panoptic_from_ground_truth(sample) == VOID_ID).all()
 
 
 def test_no_ground_truth():
