@@ -9,17 +9,21 @@ from PIL import Image
 from videoseg.evaluation.formats.png import open_packed_rgb, open_png, save_png
 
 
-def png_of_16_bits(path, height=2, width=3):
-    """An RGB PNG of 16 bits a channel, which Pillow cannot write."""
+def png_of_depth(path, size, depth, colour_type, rows):
+    """A PNG that Pillow cannot write."""
 
     def chunk(kind, data):
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
 
-    rows = b''.join(b'\0' + b'\1\2' * 3 * width for _ in range(height))
-    header = struct.pack('>IIBBBBB', width, height, 16, 2, 0, 0, 0)
+    header = struct.pack('>IIBBBBB', size[1], size[0], depth, colour_type, 0, 0, 0)
     path.write_bytes(
         b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b'')
     )
+
+
+def png_of_16_bits(path, height=2, width=3):
+    """An RGB PNG of 16 bits a channel."""
+    png_of_depth(path, (height, width), 16, 2, (b'\0' + b'\1\2' * 3 * width) * height)
 
 
 def test_packed_channels(tmp_path):
@@ -83,3 +87,10 @@ def test_missing_and_wrong_size(tmp_path):
         open_packed_rgb(tmp_path / 'a.png')
     with pytest.raises(ValueError, match='cannot be read'):
         open_png(tmp_path, ('L',))
+
+
+def test_grey_levels_of_four_bits_are_refused(tmp_path):
+    """Pillow would open label 3 as 51."""
+    png_of_depth(tmp_path / 'a.png', (1, 2), 4, 0, b'\0\x33')
+    with pytest.raises(ValueError, match='a.png: has 4 bits a channel, expected 8'):
+        open_png(tmp_path / 'a.png', ('L',))

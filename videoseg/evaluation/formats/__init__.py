@@ -24,6 +24,8 @@ __getattr__, __dir__, __all__ = attach(
         'YouTubeVIS': 'youtube_vis',
         'YouTubeVISWriter': 'youtube_vis_writer',
         'DavisWriter': 'davis',
+        'read_davis': 'davis',
+        'write_davis': 'davis',
         'VSPWWriter': 'vspw',
     },
 )

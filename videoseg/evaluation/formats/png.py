@@ -28,7 +28,8 @@ def open_png(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no readable PNG of such a mode and size, or has 16 bits where the mode has 8.
+        ValueError: If it is no readable PNG of such a mode and size, or has another number of bits a channel than
+            the mode says (Pillow scales grey values of 1, 2 and 4 bits and cuts colours of 16 bits).
     """
     with _opened(path, modes, size, what) as image:
         return np.asarray(image)
@@ -67,8 +68,9 @@ def _opened(path: str | Path, modes: Sequence[str], size: tuple[int, int] | None
                 raise ValueError(f'{path}: is a {image.format} file, expected a PNG: other formats change labels')
             if image.mode not in modes:
                 raise ValueError(f'{path}: image mode is {image.mode}, expected {" or ".join(modes)}')
-            if not image.mode.startswith('I') and _bit_depth(file) == 16:
-                raise ValueError(f'{path}: has 16 bits a channel, expected 8')
+            depth = _bit_depth(file)
+            if (image.mode == 'L' and depth != 8) or (not image.mode.startswith('I') and depth > 8):
+                raise ValueError(f'{path}: has {depth} bits a channel, expected 8')
             if size is not None and image.size != (size[1], size[0]):
                 raise ValueError(f'{path}: size (H, W) is {image.size[::-1]}, expected {tuple(size)}')
             yield image
@@ -81,7 +83,7 @@ def _opened(path: str | Path, modes: Sequence[str], size: tuple[int, int] | None
 
 
 def _bit_depth(file: BinaryIO) -> int:
-    """Bits a channel from the header: Pillow opens RGB of 16 bits as 8 bits without a word."""
+    """Bits a channel from the header: Pillow opens RGB of 16 bits and grey of 1 to 4 as 8 bits without a word."""
     position = file.tell()
     file.seek(24)
     depth = file.read(1)[0]

@@ -4,19 +4,18 @@ from typing import Any, Literal
 
 import numpy as np
 
+from videoseg.evaluation.functional.histogram_video import HistogramVideo
 from videoseg.evaluation.functional.joint_histogram import JointHistogram
-from videoseg.evaluation.functional.stq import STQVideo
 from videoseg.evaluation.functional.video_statistics import (
     VideoStatistics,
     check_classes,
-    overlapping_frames,
 )
 from videoseg.structures.ids import DIVISOR, VOID_LABEL
 
 ClassAverage = Literal['gt', 'union']
 
 
-class SemanticIoU(VideoStatistics[STQVideo]):
+class SemanticIoU(VideoStatistics[HistogramVideo]):
     """mIoU, pixel accuracy, mean class accuracy and frequency-weighted IoU (``specs/evaluators.md`` section 8).
 
     One confusion matrix over all frames of all videos; only pixels whose ground truth is a class count. Takes the joint
@@ -86,7 +85,7 @@ class SemanticIoU(VideoStatistics[STQVideo]):
         Raises:
             ValueError: If a map holds a class that does not exist, or the prediction void that is refused.
         """
-        video = self.videos.get(video_id) or STQVideo()
+        video = self.videos.get(video_id) or HistogramVideo()
         if frame_id in video.frames:
             return False
         gt, pred = histogram.gt_ids // self.divisor, histogram.pred_ids // self.divisor
@@ -104,11 +103,8 @@ class SemanticIoU(VideoStatistics[STQVideo]):
         video.add(JointHistogram(gt, pred, histogram.counts).select(gt != self.ignore_label))
         return True
 
-    def _join(self, video_id: str, mine: STQVideo, theirs: STQVideo) -> STQVideo:
-        if not mine.frames.isdisjoint(theirs.frames):
-            raise ValueError(overlapping_frames(video_id, mine.frames, theirs.frames))
-        total = JointHistogram.sum([mine.total(), theirs.total()])
-        return STQVideo(mine.frames.union(theirs.frames), total)
+    def _join(self, video_id: str, mine: HistogramVideo, theirs: HistogramVideo) -> HistogramVideo:
+        return mine.joined(video_id, theirs)
 
     def compute(self) -> dict[str, Any]:
         """The numbers.

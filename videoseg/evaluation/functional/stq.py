@@ -1,42 +1,17 @@
 """Segmentation and tracking quality (Weber et al., STEP: Segmenting and Tracking Every Pixel, NeurIPS D&B 2021)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from videoseg.evaluation.functional.frame_set import FrameSet
+from videoseg.evaluation.functional.histogram_video import HistogramVideo
 from videoseg.evaluation.functional.joint_histogram import JointHistogram, sum_by_id
-from videoseg.evaluation.functional.video_statistics import VideoStatistics, check_classes, overlapping_frames
+from videoseg.evaluation.functional.video_statistics import VideoStatistics, check_classes
 from videoseg.structures.ids import DIVISOR, VOID_LABEL
 
 
-@dataclass
-class STQVideo:
-    """One video: its joint histogram, summed over frames, says all. Grows with the number of tracks only."""
-
-    frames: FrameSet = field(default_factory=FrameSet)
-    histogram: JointHistogram = field(default_factory=lambda: JointHistogram.sum([]))
-    pending: list[JointHistogram] = field(default_factory=list)
-    num_pending: int = 0
-
-    def add(self, histogram: JointHistogram) -> None:
-        """Add a frame; frames are summed up in batches, so that the cost per frame stays constant."""
-        self.pending.append(histogram)
-        self.num_pending += len(histogram)
-        if self.num_pending > max(2048, len(self.histogram)):
-            self.total()
-
-    def total(self) -> JointHistogram:
-        """The histogram of all frames so far."""
-        if self.pending:
-            self.histogram = JointHistogram.sum([self.histogram, *self.pending])
-            self.pending, self.num_pending = [], 0
-        return self.histogram
-
-
-class STQ(VideoStatistics[STQVideo]):
+class STQ(VideoStatistics[HistogramVideo]):
     """STQ, AQ and SQ of panoptic videos (``specs/evaluators.md`` section 5; deeplab2's numpy evaluator).
 
     AQ is association among the thing classes and does not ask for equal classes; ground truth crowd (thing with
@@ -103,7 +78,7 @@ class STQ(VideoStatistics[STQVideo]):
         Raises:
             ValueError: If a map holds a class that does not exist.
         """
-        video = self.videos.setdefault(video_id, STQVideo())
+        video = self.videos.setdefault(video_id, HistogramVideo())
         if frame_id in video.frames:
             return False
         for name, ids in (('ground truth', histogram.gt_ids), ('prediction', histogram.pred_ids)):
@@ -113,11 +88,8 @@ class STQ(VideoStatistics[STQVideo]):
         video.add(histogram)
         return True
 
-    def _join(self, video_id: str, mine: STQVideo, theirs: STQVideo) -> STQVideo:
-        if not mine.frames.isdisjoint(theirs.frames):
-            raise ValueError(overlapping_frames(video_id, mine.frames, theirs.frames))
-        total = JointHistogram.sum([mine.total(), theirs.total()])
-        return STQVideo(mine.frames.union(theirs.frames), total)
+    def _join(self, video_id: str, mine: HistogramVideo, theirs: HistogramVideo) -> HistogramVideo:
+        return mine.joined(video_id, theirs)
 
     def compute(self) -> dict[str, Any]:
         """The numbers.

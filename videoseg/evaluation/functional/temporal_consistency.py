@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from videoseg.evaluation.functional.histogram_video import HistogramVideo
 from videoseg.evaluation.functional.joint_histogram import JointHistogram, joint_histogram
 from videoseg.evaluation.functional.open_video import OpenVideo
 from videoseg.evaluation.functional.semantic_iou import confusion_matrix, semantic_scores
-from videoseg.evaluation.functional.stq import STQVideo
 from videoseg.evaluation.functional.video_statistics import VideoStatistics
 
 
-class TemporalConsistency(VideoStatistics[STQVideo]):
+class TemporalConsistency(VideoStatistics[HistogramVideo]):
     """TC: mIoU between each frame's prediction and the next one's, warped back along the flow between them.
 
     One confusion matrix over all pairs of frames, the earlier frame in the place of the ground truth; mean over the
@@ -80,7 +80,7 @@ class TemporalConsistency(VideoStatistics[STQVideo]):
         where = f'video {video_id!r}, frame {frame_id}'
         if self.listed is not None and video_id not in self.listed:
             raise ValueError(f'{where}: this video is not in the list of {len(self.listed)} videos')
-        video = self.videos.get(video_id) or STQVideo()
+        video = self.videos.get(video_id) or HistogramVideo()
         if frame_id in video.frames:
             return False
         pred = np.array(pred)  # a copy: callers may fill the same buffer again
@@ -120,7 +120,7 @@ class TemporalConsistency(VideoStatistics[STQVideo]):
             raise ValueError(f'{where}: the flow is not finite everywhere')
         return joint_histogram(before, warp_back(pred, flow))
 
-    def _join(self, video_id: str, mine: STQVideo, theirs: STQVideo) -> STQVideo:
+    def _join(self, video_id: str, mine: HistogramVideo, theirs: HistogramVideo) -> HistogramVideo:
         raise ValueError(
             f'video {video_id!r}: two processes saw different frames, {mine.frames} and {theirs.frames}, and pairs of '
             'neighbours need them together; use a sampler that hands whole videos to a process'
