@@ -15,6 +15,7 @@ from videoseg.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MO
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob('configs/*/*.py') if '_base_' not in p.parts)
+DATASET_BASES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob('configs/_base_/datasets/*.py'))
 SCHEMAS = {
     'schema_video_knet_s3_r50_rpn_1x_kitti_step_sigmoid_stride2_mask_embed_link_ffn_joint_train.json': (
         'configs/video_knet/r50_kitti_step_released.py'
@@ -64,6 +65,22 @@ def test_everything_named_is_registered(path):
         assert HOOKS.get(hook.type) is not None
     for loop in (cfg.train_cfg, cfg.val_cfg, cfg.test_cfg):
         assert LOOPS.get(loop.type) is not None
+
+
+@pytest.mark.parametrize('path', DATASET_BASES)
+def test_data_sets_of_the_bases(path, tmp_path):
+    """Their arguments and pipelines are accepted; there are no data, so the first look at the disk says so."""
+    cfg = Config.fromfile(ROOT / path)
+    for name in ('train', 'val', 'test'):
+        loader = cfg[f'{name}_dataloader']
+        assert DATA_SAMPLERS.get(loader.sampler.type) is not None
+        dataset = DATASETS.build(dict(loader.dataset, data_root=str(tmp_path), lazy_init=True))
+        assert {'name', 'classes', 'num_things', 'raw_ids'} <= set(dataset.metainfo)
+        assert dataset.test_mode == (name != 'train')
+        with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+            dataset.full_init()
+        for metric in cfg.get(f'{name}_evaluator', ()):
+            assert METRICS.build(metric) is not None
 
 
 @pytest.mark.parametrize('schema', parity_names('knet', list(SCHEMAS)))

@@ -1,6 +1,7 @@
 import copy
 import os
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -199,3 +200,18 @@ def test_two_processes_resume_each_its_random_state(config, tmp_path):
     assert torch.load(tmp_path / 'whole' / 'losses0') != torch.load(tmp_path / 'whole' / 'losses1')
     saved = torch.load(tmp_path / 'whole' / 'iter_6.pth', weights_only=True)
     assert len(saved['random_state']) == 2
+
+
+def test_instance_data_may_lack_the_stuff_in_tests_only():
+    runner = object.__new__(VideoSegRunner)
+    runner.model = SimpleNamespace(decoder=SimpleNamespace(num_things=2, num_stuff=1))
+    runner._dataset_metainfo = lambda: {'classes': ('person', 'car'), 'num_things': 2}
+    checkpoint = {'meta': {'classes': ['person', 'car', 'road']}}
+    runner._strict_load = True
+    runner._check_class_counts()
+    assert runner._expected_meta(checkpoint)['classes'] == ['person', 'car', 'road']
+    assert runner._expected_meta({'meta': {'classes': ['car', 'person', 'road']}})['classes'] == ['person', 'car']
+    runner._strict_load = False
+    assert runner._expected_meta(checkpoint)['classes'] == ['person', 'car']
+    with pytest.raises(ValueError, match='the model has 2 thing and 1 stuff classes, the data set  has 2 and 0'):
+        runner._check_class_counts()

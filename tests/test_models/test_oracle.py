@@ -11,9 +11,13 @@ import pytest
 import torch
 
 from videoseg.evaluation.functional import STQ, VPQ, joint_histogram
+from videoseg.evaluation.functional.frame_masks import FrameMasks, GTTrack, PredTrack
+from videoseg.evaluation.functional.semantic_iou import SemanticIoU
+from videoseg.evaluation.functional.video_ap import VideoAP
 from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, FrameMeta
 from videoseg.structures.ids import DIVISOR, VOID_ID, encode_ids
+from videoseg.structures.rle import encode_masks
 
 NUM_THINGS, NUM_STUFF, NUM_QUERIES, WIDTH_EMBED = 2, 2, 12, 64
 SIZE, CANVAS, NUM_FRAMES = (48, 80), (64, 96), 14
@@ -134,12 +138,29 @@ def as_ids(segments):
 
 def measure(truth, result):
     num_labels = NUM_THINGS + NUM_STUFF
-    stq, vpq = STQ(num_labels, range(NUM_THINGS)), VPQ(num_labels, range(NUM_THINGS))
+    stq, vpq, miou = STQ(num_labels, range(NUM_THINGS)), VPQ(num_labels, range(NUM_THINGS)), SemanticIoU(num_labels)
     for t in range(NUM_FRAMES):
         histogram = joint_histogram(truth[t], result[t])
-        stq.update('video', t, histogram)
-        vpq.update('video', t, histogram)
-    return {**stq.compute(), **vpq.compute()}
+        for statistics in (stq, vpq, miou):
+            statistics.update('video', t, histogram)
+    return {**vpq.compute(), **stq.compute(), 'mIoU': miou.compute()['mIoU'], 'AP': measure_ap(truth, result)}
+
+
+def measure_ap(truth, result):
+    """AP of the tracks: a track is all things of one identity, under the class of most of its pixels."""
+    ap, tracks = VideoAP(NUM_THINGS), []
+    for maps in (truth, result):
+        numbers = np.where(maps // DIVISOR < NUM_THINGS, maps % DIVISOR, 0)
+        present = [x for x in np.unique(numbers) if x]
+        labels = [int(np.bincount(maps[numbers == x] // DIVISOR).argmax()) for x in present]
+        tracks.append((numbers, present, labels))
+    for t in range(NUM_FRAMES):
+        masks = [FrameMasks(ids, encode_masks([numbers[t] == x for x in ids])) for numbers, ids, _ in tracks]
+        ap.update('video', t, *masks)
+    (_, *gt), (_, *pred) = tracks
+    gt = [GTTrack(*row) for row in zip(*gt, strict=True)]
+    ap.finish_video('video', gt, [PredTrack(*row, score=0.5) for row in zip(*pred, strict=True)], NUM_FRAMES)
+    return ap.compute()['AP']
 
 
 PANOPTIC = {
@@ -183,6 +204,7 @@ def test_perfect_predictions_score_one(postprocessor, tracker, window, overlap):
     )
     assert numbers['STQ'] >= 0.95
     assert numbers['VPQ'] >= 0.95
+    assert numbers['AP'] == numbers['mIoU'] == 1
 
 
 @pytest.mark.parametrize(('window', 'overlap'), WINDOWS)
@@ -202,6 +224,7 @@ def test_instances_of_perfect_predictions(tracker, window, overlap):
     assert numbers['AQ'] >= 0.95
     assert min(numbers['per_class']['IoU'][:NUM_THINGS]) >= 0.95
     assert numbers['VPQ_thing'] >= 0.95
+    assert numbers['AP'] == 1
 
 
 @pytest.mark.parametrize('video', [CROSSING, SLOWLY, COMING_AND_GOING])
@@ -211,6 +234,7 @@ def test_kernel_index_fails_where_queries_are_shuffled(video):
     assert numbers['SQ'] >= 0.95
     assert numbers['AQ'] <= 0.4
     assert numbers['STQ'] <= 0.65
+    assert numbers['AP'] <= 0.2 and numbers['mIoU'] >= 0.95
 
 
 def test_semantic_map_of_perfect_predictions():
@@ -218,6 +242,7 @@ def test_semantic_map_of_perfect_predictions():
     truth, result = run(CROSSING, config, dict(type='KernelIndexTracker'), 3, 1)
     assert (result % DIVISOR == 0).all()
     assert measure(truth, result)['SQ'] >= 0.95
+    assert measure(truth, result)['mIoU'] >= 0.95
 
 
 def test_fast_crossings_need_embeddings():

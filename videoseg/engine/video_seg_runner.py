@@ -138,7 +138,7 @@ class VideoSegRunner(Runner):
             source=str(filename),
             strict=strict,
             allow_reinit=self.cfg.get('load_from_allow') or (),
-            expected_meta=self._model_meta(),
+            expected_meta=self._expected_meta(checkpoint),
             revise_keys=revise_keys,
         )
         self._has_loaded = True
@@ -250,14 +250,27 @@ class VideoSegRunner(Runner):
         metainfo = self._dataset_metainfo()
         return model_meta(self._bare_model, metainfo.get('classes'))
 
+    def _expected_meta(self, checkpoint: Mapping) -> dict[str, Any]:
+        """What the checkpoint should say of the model; instance data, to test on, names the model's things only."""
+        expected = self._model_meta()
+        known = (checkpoint.get('meta') or {}).get('classes')
+        ours, num_things = expected['classes'], expected['num_things']
+        if self._strict_load and known and ours and num_things and ours == list(known[:num_things]):
+            expected['classes'] = known
+        return expected
+
     def _check_class_counts(self) -> None:
-        """The model's things and stuff must be the data set's: a wrong split of the right sum would train silently."""
+        """The model's things and stuff must be the data set's: a wrong split of the right sum would train silently.
+
+        To be tested on, instance data may lack the stuff.
+        """
         decoder, metainfo = getattr(self._bare_model, 'decoder', None), self._dataset_metainfo()
         ours = [getattr(decoder, name, None) for name in ('num_things', 'num_stuff')]
         if None in ours or not {'classes', 'num_things'} <= set(metainfo):
             return
         theirs = [metainfo['num_things'], len(metainfo['classes']) - metainfo['num_things']]
-        if ours != theirs and ours != [theirs[0], 0]:  # instance segmentation leaves out the stuff
+        fits = [theirs, [theirs[0], 0]]  # instance segmentation leaves out the stuff
+        if ours not in fits and not (self._strict_load and theirs == [ours[0], 0]):
             raise ValueError(
                 f'the model has {ours[0]} thing and {ours[1]} stuff classes, the data set '
                 f'{metainfo.get("name", "")} has {theirs[0]} and {theirs[1]}: set model.decoder.num_things='

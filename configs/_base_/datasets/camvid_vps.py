@@ -49,4 +49,4 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = [dict(type='STQMetric'), dict(type='VPQMetric')]
-test_evaluator = val_evaluator
+test_evaluator = [*val_evaluator, dict(type='PredictionWriter', format='kitti_step')]

@@ -51,4 +51,13 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = [dict(type='STQMetric'), dict(type='VPQMetric')]
-test_evaluator = val_evaluator
+# panoptic truth tells all there is to score: VPS, VIS and VSS
+test_evaluator = [
+    dict(type='STQMetric'),
+    dict(type='VPQMetric'),
+    dict(type='PQMetric'),
+    dict(type='VideoAPMetric'),
+    dict(type='SemanticIoUMetric'),
+    dict(type='VideoConsistencyMetric'),
+    dict(type='PredictionWriter', format='kitti_step'),
+]

@@ -1,31 +1,17 @@
-import json
-import logging
 from unittest import mock
 
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
 from tests.test_evaluation.clips import NUM_CLASSES, THINGS, disturb, feed
 from tests.test_evaluation.test_metrics.runs import META, METRICS, VIDEOS, evaluator, frame_results, process
-from videoseg.evaluation.formats import KittiStep
 from videoseg.evaluation.functional import STQ, VPQ
-from videoseg.evaluation.metrics import STQMetric, VPQMetric, frame_maps
+from videoseg.evaluation.metrics import STQMetric, VPQMetric, frame_view
 from videoseg.registry import METRICS as REGISTRY
 
 NAMES = {f'stq/{x}' for x in ('STQ', 'AQ', 'SQ')} | {
     f'vpq/VPQ{x}' for x in ('', '_thing', '_stuff', '_1', '_2', '_4', '_6')
 }
-
-
-@pytest.fixture
-def log(caplog):
-    """Text of what the current logger says."""
-    logger = MMLogger.get_instance('test_video_metric')
-    logger.addHandler(caplog.handler)
-    with mock.patch.object(MMLogger, 'get_current_instance', return_value=logger), caplog.at_level(logging.INFO):
-        yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture
@@ -61,9 +47,9 @@ def test_nothing_per_frame_is_kept():
     assert all(metric.results == [] for metric in run.metrics)
 
 
-def test_histogram_of_a_frame_is_counted_once_for_both_metrics():
-    with mock.patch.object(frame_maps, 'joint_histogram', wraps=frame_maps.joint_histogram) as count:
-        process(evaluator(), 'a', 'b', batch_size=3)
+def test_histogram_of_a_frame_is_counted_once_for_all_metrics():
+    with mock.patch.object(frame_view, 'joint_histogram', wraps=frame_view.joint_histogram) as count:
+        process(evaluator([*METRICS, {'type': 'PQMetric'}, {'type': 'SemanticIoUMetric'}]), 'a', 'b', batch_size=3)
     assert count.call_count == len(VIDEOS['a']) + len(VIDEOS['b'])
 
 
@@ -88,17 +74,13 @@ def test_plain_arrays_are_taken():
     assert metric.evaluate(7) == {'stq/STQ': 1, 'stq/AQ': 1, 'stq/SQ': 1}
 
 
-def test_without_ground_truth_predictions_are_written_and_no_number_is_made_up(tmp_path, log):
-    run = evaluator([{'type': 'STQMetric', 'out_dir': str(tmp_path)}, {'type': 'VPQMetric'}])
+def test_without_ground_truth_no_number_is_made_up(log):
+    run = evaluator()
     for sample in frame_results('b', gt=False):
         run.process([sample])
     assert run.evaluate(4) == {}
-    assert f'none of the 4 frames has ground truth: no score; predictions are in {tmp_path}' in log.text
-    assert 'set out_dir to write the predictions' in log.text
-    written = sorted(x.relative_to(tmp_path).as_posix() for x in tmp_path.rglob('*.png'))
-    assert written == [f'b/{100 + t:06d}.png' for t in range(4)]
-    prediction = disturb(VIDEOS['b'], 0)
-    np.testing.assert_array_equal(KittiStep(META['raw_ids']).read(tmp_path / 'b' / '000102.png'), prediction[2])
+    assert 'STQMetric: no score: none of the 4 frames has ground truth; a PredictionWriter' in log.text
+    assert [metric.last_result for metric in run.metrics] == [None, None]
 
 
 def test_nothing_given_is_said(log):
@@ -128,16 +110,16 @@ def test_missing_frames_are_an_error_unless_allowed():
     assert 0 < allowed.evaluate(7)['stq/STQ'] < 1
 
 
-def test_dump_holds_classes_videos_and_protocol(tmp_path, expected):
-    path = tmp_path / 'deep' / 'vpq.json'
-    run = process(evaluator([{'type': 'VPQMetric', 'dump_file': str(path)}]), 'a', 'b', 'c')
+def test_last_result_holds_classes_videos_and_protocol(expected):
+    run = process(evaluator(), 'a', 'b', 'c')
     numbers = run.evaluate(20)
-    dump = json.loads(path.read_text(), parse_constant=pytest.fail)
-    assert {f'vpq/{k}': v for k, v in dump['metrics'].items()} == numbers
-    assert dump['per_video']['c']['VPQ'] == expected[1]['per_video']['c']['VPQ']
-    assert dump['per_video']['b']['VPQ_6'] is None  # four frames hold no window of six
-    assert dump['protocol'] == expected[1]['protocol'] and dump['classes'] == list(META['classes'])
-    assert len(dump['per_window']['2']['per_class']['PQ']) == NUM_CLASSES
+    stq, vpq = run.metrics
+    assert {f'vpq/{name}': vpq.last_result[name] for name in vpq.last_names} == {
+        name: value for name, value in numbers.items() if name.startswith('vpq/')
+    }
+    assert stq.last_result['per_video'] == expected[0]['per_video']
+    assert vpq.last_result['protocol'] == expected[1]['protocol']
+    assert run.evaluate(20) == {} and stq.last_result is None
 
 
 def test_log_shows_classes(log):
@@ -146,7 +128,7 @@ def test_log_shows_classes(log):
         assert word in log.text
 
 
-def test_options_reach_the_statistics(tmp_path):
+def test_options_reach_the_statistics():
     metric = VPQMetric(windows=[1, 3], rules='label_divisor', class_average='all', prefix='kitti')
     metric.dataset_meta = META
     protocol = metric.build_statistics(4, range(2)).protocol

@@ -84,7 +84,7 @@ def test_pad_value_and_raw_pixels():
 
 def test_caller_keeps_its_samples():
     clip = item(1, 30, 40)
-    ClipDataPreprocessor()(pseudo_collate([clip]))
+    ClipDataPreprocessor()(pseudo_collate([clip]), training=True)
     assert clip['data_samples'][0].gt_instances.masks.shape == (2, 30, 40)
     assert clip['data_samples'][0].gt_sem_seg.sem_seg.shape == (1, 30, 40)
 
@@ -100,6 +100,18 @@ def test_evaluation_truth_and_missing_samples():
     assert out['data_samples'][0][0].pad_shape == (32, 64)
     bare = ClipDataPreprocessor()(dict(inputs=[images]))
     assert bare['data_samples'] is None and torch.equal(bare['inputs'], out['inputs'])
+
+
+def test_truth_of_tests_stays_as_it_is():
+    frame = DetDataSample(metainfo=dict(img_shape=(30, 40)))
+    frame.gt_sem_seg = PixelData(sem_seg=torch.zeros(1, 30, 40), raw_seg=torch.ones(1, 30, 40))
+    frame.gt_instances = InstanceData(masks=[dict(size=[30, 40], counts=b'`T1')])
+    clip = TrackDataSample()
+    clip.video_data_samples = [frame]
+    images = torch.zeros(1, 3, 30, 40, dtype=torch.uint8)
+    (out,) = ClipDataPreprocessor()(dict(inputs=[images], data_samples=[clip]))['data_samples'][0].video_data_samples
+    assert out.gt_sem_seg.sem_seg.shape == out.gt_sem_seg.raw_seg.shape == (1, 30, 40)
+    assert out.gt_instances.masks == frame.gt_instances.masks
 
 
 def test_errors():

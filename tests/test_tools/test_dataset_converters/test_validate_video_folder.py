@@ -91,11 +91,12 @@ def test_everything_wrong_is_listed_at_once(tool, root, capsys):
         "video 'hill': frames of different size (H, W): (24, 20) from '0', (12, 20) from '1'",
     ]
     assert status == 1 and [x for x in expected if x not in error] == []
-    assert error.count('problem: ') == 14 and '14 problems' in out
+    assert error.count('problem: ') == 13 and '13 problems' in out
 
 
 def test_quick_reads_headers_only(tool, root, capsys):
     image = root / 'frames/farm/1.jpg'
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (12, 20, 3)).astype(np.uint8)).save(image)
     image.write_bytes(image.read_bytes()[:-60])
     assert run(tool, root, capsys)[0] == 1
     assert run(tool, root, capsys, '--quick')[0] == 0

@@ -6,9 +6,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-import numpy as np
-
 from videoseg.evaluation.benchmarks.base_benchmark import BaseBenchmark
+from videoseg.evaluation.formats.result_json import result_content
 
 Progress = Callable[[int, int, str], None]
 
@@ -84,48 +83,18 @@ def _score(benchmark: BaseBenchmark, name: str) -> Parts:
 
 def _result(benchmark: BaseBenchmark, statistics: Mapping[str, Any]) -> dict[str, Any]:
     results = benchmark.combine({prefix: x.compute() for prefix, x in statistics.items()})
-    metrics: dict[str, float | None] = {}
-    per_video: dict[str, dict[str, Any]] = {name: {'num_frames': frames} for name, frames in benchmark.videos.items()}
-    per_class: dict[str, dict[str, Any]] = {name: {} for name in benchmark.classes}
-    for prefix in benchmark.metrics:
-        result = results[prefix]
-        names = statistics[prefix].names if prefix in statistics else _numbers(result)
-        metrics |= {f'{prefix}/{name}': _plain(result[name]) for name in names}
-        for video_id, row in per_video.items():
-            found = result['per_video'].get(video_id, {})
-            row |= {f'{prefix}/{name}': _plain(found[name]) for name in names if name in found}
-        for column, values in result['per_class'].items():
-            for row, value in zip(per_class.values(), values, strict=True):
-                row[f'{prefix}/{column}'] = _plain(value)
-    return {
-        'protocol': {
-            **benchmark.protocol,
-            'metrics': {prefix: _plain_protocol(results[prefix]['protocol']) for prefix in benchmark.metrics},
+    return result_content(
+        results={prefix: results[prefix] for prefix in benchmark.metrics},
+        names={
+            prefix: statistics[prefix].names if prefix in statistics else _numbers(results[prefix])
+            for prefix in benchmark.metrics
         },
-        'metrics': metrics,
-        'num_videos': len(per_video),
-        'num_frames': sum(benchmark.videos.values()),
-        'per_video': per_video,
-        'per_class': per_class,
-    }
+        classes=benchmark.classes,
+        num_frames=benchmark.videos,
+        protocol=benchmark.protocol,
+    )
 
 
 def _numbers(result: Mapping[str, Any]) -> list[str]:
     """The numbers of a metric that follows from others."""
     return [name for name, value in result.items() if isinstance(value, float)]
-
-
-def _plain(value: Any) -> float | int | None:
-    """A number for a json; NaN becomes None."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def _plain_protocol(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain_protocol(x) for key, x in value.items()}
-    if isinstance(value, list | tuple | range | np.ndarray):
-        return [_plain_protocol(x) for x in value]
-    if isinstance(value, float) and np.isinf(value):
-        return 'inf'
-    return value if isinstance(value, str | bool | type(None)) else _plain(value)

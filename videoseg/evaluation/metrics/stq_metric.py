@@ -1,18 +1,16 @@
 """STQ as an mmengine metric."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from videoseg.evaluation.functional import STQ
-from videoseg.evaluation.metrics.video_metric import VideoMetric
+from videoseg.evaluation.metrics.panoptic_metric import PanopticMetric
 from videoseg.registry import METRICS
 from videoseg.structures.ids import VOID_LABEL
 
 
 @METRICS.register_module()
-class STQMetric(VideoMetric):
+class STQMetric(PanopticMetric):
     """``stq/STQ``, ``stq/AQ``, ``stq/SQ`` in [0, 1] (:class:`videoseg.evaluation.functional.STQ`).
 
     Args:
@@ -33,11 +31,3 @@ class STQMetric(VideoMetric):
     def build_statistics(self, num_classes: int, things: Sequence[int]) -> STQ:
         """Empty STQ statistics."""
         return STQ(num_classes, things, self.ignore_label, self.void_pixels)
-
-    def select_numbers(self, result: Mapping[str, Any]) -> dict[str, float]:
-        """STQ, AQ and SQ."""
-        return {name: result[name] for name in ('STQ', 'AQ', 'SQ')}
-
-    def class_table(self, result: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """IoU of every class, AQ of things."""
-        return {name: result['per_class'][name] for name in ('IoU', 'AQ')}

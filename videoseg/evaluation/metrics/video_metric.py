@@ -1,66 +1,66 @@
 """Base of the metrics that count over whole videos."""
 
-import json
 import logging
-import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from mmengine.dist import all_gather_object, is_main_process
+from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from torch import Tensor
 
-from videoseg.evaluation.formats import KittiStep
 from videoseg.evaluation.functional import FrameSet, VideoStatistics
-from videoseg.evaluation.metrics.frame_maps import BatchHistograms, frame_name, panoptic_map
-from videoseg.structures.ids import VOID_LABEL
+from videoseg.evaluation.metrics.frame_view import BatchFrames, FrameView
 
-_batch_histograms = BatchHistograms()
+_MAX_COLUMNS = 6
+"""Width of the table in the log; the result has them all."""
+
+_batch_frames = BatchFrames()
 
 
 class VideoMetric(BaseMetric):
-    """Scores panoptic maps of videos with additive statistics.
+    """Scores frame results with additive statistics.
 
-    Frame results are dicts with metainfo ``video_id``, ``frame_id``, ``video_length`` (optional), maps
-    ``pred_panoptic_seg`` and, if there is ground truth, ``gt_panoptic_seg`` of panoptic ids with model labels. They are
-    counted as they come and not kept. Processes exchange per-video statistics, keyed by video id, so results do not
-    depend on how videos were shared out, and repeated samples count once; ``size`` given to ``evaluate`` is not used.
-    Frames without ground truth are not scored; if no frame has any, that is said and no number is reported.
+    Frame results are dicts with metainfo ``video_id``, ``frame_id``, ``video_length`` (optional), predictions and, if
+    there is any, ground truth, see :class:`videoseg.evaluation.metrics.frame_view.FrameView`. They are counted as they
+    come and not kept. Processes exchange per-video statistics, keyed by video id, so results do not depend on how
+    videos were shared out, and repeated samples count once; ``size`` given to ``evaluate`` is not used.
+
+    Metrics that need different kinds of ground truth can stand in one config. Frames without the kind that this metric
+    needs are not scored; if no frame has it, that is said once and no number is reported. A data set whose maps do not
+    mean all that they could hold says so in its metainfo: ``gt_kinds=('instance',)`` for objects without classes.
+
+    Attributes:
+        ground_truth: The kind of ground truth that is scored: ``'panoptic'``, ``'semantic'`` or ``'instance'``.
+        last_result: What the statistics computed in the latest ``evaluate``; None if there was nothing to score.
+        last_names: The numbers in it that are reported, by the names in it.
 
     Args:
-        out_dir: Folder to write predictions to, ``<out_dir>/<video>/<image name>.png`` in KITTI-STEP format with raw
-            class ids. Default: they are not written.
-        dump_file: JSON file for all numbers: overall, per class, per video, and the protocol. Default: none.
         allow_missing_frames: Score a video even if fewer frames came than its ``video_length``. Default False.
         collect_device: ``'cpu'`` or ``'gpu'``; kept for mmengine's interface, statistics are exchanged through the
             process group either way.
-        prefix: Prefix of the names of the numbers. Default: that of the class.
+        prefix: Prefix of the names of the numbers. Default: that of the statistics.
     """
 
+    ground_truth: ClassVar[Literal['panoptic', 'semantic', 'instance']] = 'panoptic'
+
     def __init__(
-        self,
-        out_dir: str | None = None,
-        dump_file: str | None = None,
-        allow_missing_frames: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        self, allow_missing_frames: bool = False, collect_device: str = 'cpu', prefix: str | None = None
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        self.out_dir = out_dir
-        self.dump_file = dump_file
         self.allow_missing_frames = allow_missing_frames
-        self._writer: KittiStep | None = None
+        self.last_result: dict[str, Any] | None = None
+        self.last_names: tuple[str, ...] = ()
         self._reset()
 
     def _reset(self) -> None:
         self._statistics: VideoStatistics | None = None
         self._lengths: dict[str, int] = {}
         self._unscored: dict[str, FrameSet] = {}
-        _batch_histograms.clear()
+        self._other_kinds: set[str] = set()
+        _batch_frames.clear()
 
     @abstractmethod
     def build_statistics(self, num_classes: int, things: Sequence[int]) -> VideoStatistics:
@@ -72,12 +72,17 @@ class VideoMetric(BaseMetric):
         """
 
     @abstractmethod
-    def select_numbers(self, result: Mapping[str, Any]) -> dict[str, float]:
-        """The numbers to report, name -> value in [0, 1], from what the statistics computed."""
+    def update(self, statistics: VideoStatistics, frame: FrameView) -> None:
+        """Count a frame that has the kind of ground truth this metric needs.
 
-    @abstractmethod
-    def class_table(self, result: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Columns of the per-class table in the log, each of length ``num_classes``."""
+        Raises:
+            KeyError: If the result has no fitting prediction.
+            ValueError: If sizes or class labels are wrong.
+        """
+
+    def finish_result(self, result: dict[str, Any]) -> dict[str, Any]:
+        """What the statistics computed, with this metric's own options in ``protocol``. By default it is as it is."""
+        return result
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count a batch of frame results.
@@ -91,28 +96,19 @@ class VideoMetric(BaseMetric):
             ValueError: If sizes or class labels are wrong.
         """
         statistics = self._get_statistics()
-        for index, sample in enumerate(data_samples):
-            video_id, frame_id = frame_name(sample)
-            where = f'video {video_id!r}, frame {frame_id}'
-            pred = panoptic_map(sample, 'pred_panoptic_seg')
-            if pred is None:
-                raise KeyError(f"{where}: no 'pred_panoptic_seg'; this metric needs a panoptic postprocessor")
-            if 'video_length' in sample:
-                self._lengths[video_id] = int(sample['video_length'])
-            if self.out_dir is not None:
-                self._write(sample, video_id, frame_id, pred)
-            gt = panoptic_map(sample, 'gt_panoptic_seg')
-            if gt is None:
-                self._unscored.setdefault(video_id, FrameSet()).add(frame_id)
-                continue
-            try:
-                histogram = _batch_histograms.get(data_samples, index, gt, pred)
-            except (ValueError, TypeError) as error:
-                raise type(error)(f'{where}: {error}') from error
-            statistics.update(video_id, frame_id, histogram)
+        for index in range(len(data_samples)):
+            frame = _batch_frames.get(data_samples, index, self._meta('num_things'))
+            if 'video_length' in frame.sample:
+                self._lengths[frame.video_id] = int(frame.sample['video_length'])
+            kinds = frame.gt_kinds & set(self.dataset_meta.get('gt_kinds', frame.gt_kinds))
+            if self.ground_truth in kinds:
+                self.update(statistics, frame)
+            else:
+                self._unscored.setdefault(frame.video_id, FrameSet()).add(frame.frame_id)
+                self._other_kinds |= kinds
 
     def process_tracks(self, video_id: str, table: Mapping[str, Tensor]) -> None:
-        """Take the track table of a finished video; panoptic metrics do not need it.
+        """Take the track table of a finished video; only metrics of tracks need it.
 
         Args:
             video_id: Name of the video.
@@ -126,29 +122,32 @@ class VideoMetric(BaseMetric):
             size: Not used: nothing is truncated, repeated samples are recognised by video and frame.
 
         Returns:
-            Prefixed name -> number; empty if there is no ground truth at all.
+            Prefixed name -> number; empty if there is no ground truth of the kind that is needed.
 
         Raises:
             ValueError: If frames of a video are missing.
         """
-        statistics, unscored = self._gather()
-        self._reset()
+        self.last_result = None
+        try:
+            statistics, unscored, other_kinds = self._gather()
+        finally:
+            self._reset()
         num_unscored = sum(len(x) for x in unscored.values())
         if not statistics.videos:
-            self._log_nothing_scored(num_unscored)
+            self._log_nothing_scored(num_unscored, other_kinds)
             return {}
         if num_unscored:
             self._log(f'{num_unscored} frames without ground truth were left out', logging.WARNING)
-        result = statistics.compute()
-        metrics = self.compute_metrics([result])
-        self._log(self._summary(result, metrics))
-        if self.dump_file is not None and is_main_process():
-            self._dump(result, metrics)
-        return {f'{self.prefix}/{name}' if self.prefix else name: value for name, value in metrics.items()}
+        result = self.last_result = self.finish_result(statistics.compute())
+        self.last_names = tuple(statistics.names)
+        numbers = {name: result[name] for name in self.last_names}
+        self._log(self._summary(result, numbers))
+        prefix = self.prefix or statistics.prefix
+        return {f'{prefix}/{name}': value for name, value in numbers.items()}
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """The numbers to report, from ``[result]`` of the statistics' ``compute``."""
-        return self.select_numbers(results[0])
+        """Not used: :meth:`evaluate` computes from the statistics."""
+        raise NotImplementedError(f'{type(self).__name__} has no results of single frames')
 
     def _get_statistics(self) -> VideoStatistics:
         if self._statistics is None:
@@ -160,16 +159,18 @@ class VideoMetric(BaseMetric):
             raise KeyError(f"{type(self).__name__}: the dataset's metainfo has no '{key}'")
         return self.dataset_meta[key]
 
-    def _gather(self) -> tuple[VideoStatistics, dict[str, FrameSet]]:
-        """Statistics and frames without ground truth of all processes together."""
+    def _gather(self) -> tuple[VideoStatistics, dict[str, FrameSet], set[str]]:
+        """Statistics, frames without ground truth and other kinds of it, of all processes together."""
         statistics = self._get_statistics()
-        parts = all_gather_object((statistics.videos, self._unscored, self._lengths))
+        parts = all_gather_object((statistics.videos, self._unscored, self._lengths, self._other_kinds))
         statistics.reset()
         unscored: dict[str, FrameSet] = {}
         lengths: dict[str, int] = {}
-        for videos, part_unscored, part_lengths in parts:
+        other_kinds: set[str] = set()
+        for videos, part_unscored, part_lengths, part_kinds in parts:
             statistics.merge_videos(videos)
             lengths.update(part_lengths)
+            other_kinds |= part_kinds
             for video_id, frames in part_unscored.items():
                 unscored[video_id] = unscored.get(video_id, FrameSet()).union(frames)
         for video_id, length in sorted(lengths.items()):
@@ -177,55 +178,41 @@ class VideoMetric(BaseMetric):
             if video_id in statistics.videos:
                 seen = seen.union(statistics.videos[video_id].frames)
             if len(seen) < length and not self.allow_missing_frames:
-                self._reset()
                 raise ValueError(
                     f'video {video_id!r}: {len(seen)} of {length} frames were predicted ({seen}); test whole videos, '
                     'or set allow_missing_frames=True'
                 )
-        return statistics, unscored
-
-    def _write(self, sample: Mapping[str, Any], video_id: str, frame_id: int, pred: np.ndarray) -> None:
-        if self._writer is None:
-            self._writer = KittiStep(self._meta('raw_ids'), self.dataset_meta.get('ignore_raw_id', VOID_LABEL))
-        name = Path(sample['img_path']).stem if sample.get('img_path') else f'{frame_id:06d}'
-        self._writer.write(Path(self.out_dir, video_id, f'{name}.png'), pred)
+        return statistics, unscored, other_kinds
 
     def _log(self, message: str, level: int = logging.INFO) -> None:
         print_log(f'{type(self).__name__}: {message}', logger='current', level=level)
 
-    def _log_nothing_scored(self, num_unscored: int) -> None:
+    def _log_nothing_scored(self, num_unscored: int, other_kinds: set[str]) -> None:
         if not num_unscored:
             self._log('no frames were given, there is nothing to score', logging.WARNING)
-            return
-        written = f'predictions are in {self.out_dir}' if self.out_dir else 'set out_dir to write the predictions'
-        self._log(f'none of the {num_unscored} frames has ground truth: no score; {written}', logging.WARNING)
+        elif other_kinds:
+            self._log(
+                f'no score: this data set has {" and ".join(sorted(other_kinds))} ground truth, and this metric needs '
+                f'{self.ground_truth} ground truth',
+                logging.WARNING,
+            )
+        else:
+            self._log(
+                f'no score: none of the {num_unscored} frames has ground truth; a PredictionWriter (tools/test.py '
+                '--pred-dir) writes the predictions',
+                logging.WARNING,
+            )
 
-    def _summary(self, result: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
-        columns = self.class_table(result)
-        names = self._meta('classes')
-        width = max(len(x) for x in names)
-        lines = [
-            f'{len(result["per_video"])} videos, {result["num_frames"]} frames',
-            ' ' * width + ''.join(f'{x:>12}' for x in columns),
-        ]
-        for label, name in enumerate(names):
-            values = [column[label] for column in columns.values()]
-            if not all(np.isnan(values)):
-                lines.append(f'{name:<{width}}' + ''.join(f'{x:>12.4f}' for x in values))
-        return '\n'.join([*lines, '  '.join(f'{name} {value:.4f}' for name, value in metrics.items())])
-
-    def _dump(self, result: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        os.makedirs(os.path.dirname(os.path.abspath(self.dump_file)), exist_ok=True)
-        content = {'metrics': metrics, 'classes': list(self._meta('classes')), **result}
-        Path(self.dump_file).write_text(json.dumps(_plain(content), indent=1))
-
-
-def _plain(value: Any) -> Any:
-    """Only what strict JSON knows; NaN becomes null."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(x) for x in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    def _summary(self, result: Mapping[str, Any], numbers: Mapping[str, float]) -> str:
+        lines = [f'{len(result["per_video"])} videos, {result["num_frames"]} frames']
+        columns = {name: x for name, x in result['per_class'].items() if np.asarray(x).dtype.kind == 'f'}
+        columns = dict(list(columns.items())[:_MAX_COLUMNS])
+        if columns:
+            names = self._meta('classes')
+            width = max(len(x) for x in names)
+            lines.append(' ' * width + ''.join(f'{x:>12}' for x in columns))
+            for label, name in enumerate(names):
+                values = [column[label] for column in columns.values() if label < len(column)]
+                if not all(np.isnan(values)):
+                    lines.append(f'{name:<{width}}' + ''.join(f'{x:>12.4f}' for x in values))
+        return '\n'.join([*lines, '  '.join(f'{name} {value:.4f}' for name, value in numbers.items())])

@@ -1,23 +1,21 @@
 """VPQ as an mmengine metric."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from videoseg.evaluation.functional import VPQ
-from videoseg.evaluation.metrics.video_metric import VideoMetric
+from videoseg.evaluation.metrics.panoptic_metric import PanopticMetric
 from videoseg.registry import METRICS
 
 
 @METRICS.register_module()
-class VPQMetric(VideoMetric):
+class VPQMetric(PanopticMetric):
     """``vpq/VPQ``, ``vpq/VPQ_thing``, ``vpq/VPQ_stuff`` and ``vpq/VPQ_<k>`` in [0, 1].
 
-    See :class:`videoseg.evaluation.functional.VPQ`.
+    Windows run over the frames that have ground truth. See :class:`videoseg.evaluation.functional.VPQ`.
 
     Args:
-        windows: Window sizes k in frames. Default 1, 2, 4, 6.
+        windows: Window sizes k in (labelled) frames. Default 1, 2, 4, 6.
         rules: ``'json'`` or ``'label_divisor'``. Default ``'json'``.
         class_average: Mean over classes ``'present'`` or ``'all'``. Default ``'present'``.
         **kwargs: Arguments of :class:`VideoMetric`.
@@ -40,12 +38,3 @@ class VPQMetric(VideoMetric):
     def build_statistics(self, num_classes: int, things: Sequence[int]) -> VPQ:
         """Empty VPQ statistics."""
         return VPQ(num_classes, things, self.windows, self.rules, self.class_average)
-
-    def select_numbers(self, result: Mapping[str, Any]) -> dict[str, float]:
-        """VPQ of all, thing and stuff classes, and of each window size."""
-        numbers = {name: result[name] for name in ('VPQ', 'VPQ_thing', 'VPQ_stuff')}
-        return numbers | {f'VPQ_{size}': result['per_window'][size]['all']['PQ'] for size in self.windows}
-
-    def class_table(self, result: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """PQ of every class, one column a window size."""
-        return {f'VPQ_{size}': result['per_window'][size]['per_class']['PQ'] for size in self.windows}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from mmdet.models.data_preprocessors import TrackDataPreprocessor
-from mmdet.structures import TrackDataSample
+from mmdet.structures import DetDataSample, TrackDataSample
 from mmengine.structures import PixelData
 from torch import Tensor
 
@@ -62,11 +62,13 @@ class ClipDataPreprocessor(TrackDataPreprocessor):
         Args:
             data: ``inputs``, B tensors (T_b, 3, H_b, W_b) uint8 or float in 0-255, and ``data_samples``, B
                 ``TrackDataSample`` (or None).
-            training: Not used: padding is the same in training and test.
+            training: Whether ground truth is a target of the network and padded with it. Otherwise it is left as it is,
+                at the original size, for the metrics.
 
         Returns:
             ``inputs`` (B, T, 3, H, W) float, on the module's device; ``data_samples`` with ``batch_input_shape`` and
-            ``pad_shape`` (h, w) in every frame's metainfo and padded ``gt_instances.masks`` and ``gt_sem_seg``.
+            ``pad_shape`` (h, w) in every frame's metainfo and, in training, padded ``gt_instances.masks`` and
+            ``gt_sem_seg``.
 
         Raises:
             ValueError: If an input is not (T, 3, H, W), or clip and data sample differ in length.
@@ -86,7 +88,10 @@ class ClipDataPreprocessor(TrackDataPreprocessor):
                 h, w = frame.shape[-2:] if samples is None else samples[b][t].get('img_shape', frame.shape[-2:])[:2]
                 batch[b, t, :, :h, :w] = frame[:, :h, :w]
             if samples is not None:
-                self._pad_truth(samples[b], batch_shape, shapes[b])
+                for frame in samples[b].video_data_samples:
+                    frame.set_metainfo(dict(batch_input_shape=batch_shape, pad_shape=shapes[b]))
+                    if training:
+                        self._pad_targets(frame, batch_shape)
         return dict(inputs=batch, data_samples=samples)
 
     def _normalise(self, clip: Tensor) -> Tensor:
@@ -107,14 +112,12 @@ class ClipDataPreprocessor(TrackDataPreprocessor):
                 )
 
     @staticmethod
-    def _pad_truth(sample: TrackDataSample, batch_shape: tuple[int, int], pad_shape: tuple[int, int]) -> None:
-        for frame in sample.video_data_samples:
-            frame.set_metainfo(dict(batch_input_shape=batch_shape, pad_shape=pad_shape))
-            if 'gt_instances' in frame and 'masks' in frame.gt_instances:
-                frame.gt_instances.masks = _pad(frame.gt_instances.masks, batch_shape, 0)
-            if 'gt_sem_seg' in frame:
-                # A new PixelData: the old one refuses maps of another size than it holds.
-                frame.gt_sem_seg = PixelData(sem_seg=_pad(frame.gt_sem_seg.sem_seg, batch_shape, VOID_LABEL))
+    def _pad_targets(frame: DetDataSample, batch_shape: tuple[int, int]) -> None:
+        if 'gt_instances' in frame and 'masks' in frame.gt_instances:
+            frame.gt_instances.masks = _pad(frame.gt_instances.masks, batch_shape, 0)
+        if 'gt_sem_seg' in frame:
+            # A new PixelData: the old one refuses maps of another size than it holds.
+            frame.gt_sem_seg = PixelData(sem_seg=_pad(frame.gt_sem_seg.sem_seg, batch_shape, VOID_LABEL))
 
 
 def _round_up(shape: Sequence[int], divisor: int) -> tuple[int, int]:
