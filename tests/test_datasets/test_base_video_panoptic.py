@@ -199,8 +199,8 @@ def test_images_without_labels_can_be_tested(root):
     args['data_prefix'].pop('seg')
     frame = BaseVideoPanopticDataset(**args)[0]['data_samples'][0]
     assert 'gt_panoptic_seg' not in frame and frame.seg_map_path is None
-    with pytest.raises(ValueError, match='no label file known'):
-        BaseVideoPanopticDataset(**args | dict(pipeline=TEST))[0]
+    frame = BaseVideoPanopticDataset(**args | dict(pipeline=TEST))[0]['data_samples'][0]
+    assert 'gt_panoptic_seg' not in frame
     with pytest.raises(ValueError, match='must name the img folder, and the seg folder'):
         BaseVideoPanopticDataset(**args | dict(test_mode=False))
 
@@ -334,3 +334,46 @@ class TestBadInput:
             BaseVideoPanopticDataset(**dataset_args(root), layout='flat')
         with pytest.raises(ValueError, match='metainfo lacks classes'):
             BaseVideoPanopticDataset(**dataset_args(root) | dict(metainfo=None))
+
+
+class SparseDataset(BaseVideoPanopticDataset):
+    """Frames 0 and 3 of the first video and none of the second are labelled."""
+
+    def load_data_list(self):
+        videos = super().load_data_list()
+        for video, kept in zip(videos, ((0, 3), (), None), strict=True):
+            if kept is not None:
+                video['labelled'] = [t in kept for t in range(video['video_length'])]
+                video['seg_map_paths'] = [p if t in kept else None for t, p in enumerate(video['seg_map_paths'])]
+        return videos
+
+
+class TestSparseLabels:
+    def test_key_frames_are_labelled(self, root):
+        dataset = SparseDataset(**dataset_args(root, pipeline=TRAIN))
+        assert len(dataset) == 6 and dataset.num_videos == 3
+        keys = [(dataset.get_data_info(n)['video_id'], dataset.get_data_info(n)['key_frame']) for n in range(6)]
+        assert keys == [('0000', 0), ('0000', 3), ('0010', 0), ('0010', 1), ('0010', 2), ('0010', 3)]
+        clip = dataset[DrawIndex(0, 1)]['data_samples']
+        assert [frame.frame_id for frame in clip] == [0, 3] and clip[1].labelled
+
+    def test_all_frames_are_tested(self, root):
+        dataset = SparseDataset(**dataset_args(root, pipeline=TEST, test_mode=True))
+        assert len(dataset) == 10
+        frames = dataset[WindowIndex(0, 0, 5, 0)]['data_samples']
+        assert ['gt_panoptic_seg' in frame for frame in frames] == [True, False, False, True, False]
+        assert [frame.labelled for frame in frames] == [True, False, False, True, False]
+
+
+def test_name_is_not_taken_for_a_file(root, monkeypatch):
+    monkeypatch.chdir(root)
+    (root / 'tiny').mkdir()
+    assert BaseVideoPanopticDataset(**dataset_args(root)).metainfo['name'] == 'tiny'
+
+
+def test_encoding_is_an_argument(root):
+    with pytest.raises(ValueError, match=r"seg_encoding must be one of \('step', .*'labels'.* got 'rgb'"):
+        BaseVideoPanopticDataset(**dataset_args(root, seg_encoding='rgb'))
+    dataset = BaseVideoPanopticDataset(**dataset_args(root, pipeline=TEST, test_mode=True, seg_encoding='labels'))
+    with pytest.raises(ValueError, match='image mode is RGB, expected L or P'):
+        dataset[0]

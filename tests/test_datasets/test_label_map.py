@@ -66,6 +66,14 @@ def test_ignore_id_other_than_255():
         label_map.to_labels(np.array([255]))
 
 
+def test_ids_of_more_than_8_bits():
+    label_map = LabelMap(('car', 'road'), 1, (1300, 7), ignore_raw_id=0)
+    assert label_map.to_labels(np.array([1300, 0, 7])).tolist() == [0, VOID_LABEL, 1]
+    assert label_map.to_raw(np.array([0, 1, VOID_LABEL])).tolist() == [1300, 7, 0]
+    with pytest.raises(ValueError, match='class id 1299 not'):
+        label_map.to_labels(np.array([1300, 1299]))
+
+
 @pytest.mark.parametrize(
     ('args', 'message'),
     [
@@ -73,7 +81,8 @@ def test_ignore_id_other_than_255():
         ((('a', 'b'), 3, (0, 1)), 'num_things=3'),
         ((('a', 'b'), 1, (4, 4)), r'\[4\] twice'),
         ((('a', 'b'), 1, (4, 255)), r'\[255\] are outside'),
-        ((('a', 'b'), 1, (4, 256)), r'\[256\] are outside'),
+        ((('a', 'b'), 1, (4, 65536)), r'\[65536\] are outside'),
+        ((('a', 'b'), 1, (4, 5), -1), r'ignore_raw_id=-1 is outside'),
     ],
 )
 def test_bad_metainfo(args, message):

@@ -10,9 +10,12 @@ official one.
 """
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from placing import place
 
 VAL_SEQUENCES = ('0002', '0006', '0007', '0008', '0010', '0013', '0014', '0016', '0018')
 """Of the 21 training sequences; the others are the train split (Weber et al., STEP)."""
@@ -47,29 +50,6 @@ def plan(tracking: Path, maps: Path) -> list[tuple[Path, str]]:
             raise FileNotFoundError(f'{source}: no such folder; PANOPTIC_MAPS must hold train/<seq>/ and val/<seq>/')
         moves += [(folder, f'panoptic_maps/{split}/{folder.name}') for folder in _folders(source)]
     return moves
-
-
-def place(source: Path, target: Path, copy: bool) -> None:
-    """Link or copy one sequence folder; what is there already is left as it is.
-
-    Raises:
-        FileExistsError: If something else is in the way.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not copy:
-        if target.is_symlink() and target.resolve() == source.resolve():
-            return
-        if target.is_symlink() or target.exists():
-            raise FileExistsError(f'{target}: exists and is not a link to {source}; remove it first')
-        target.symlink_to(source.resolve(), target_is_directory=True)
-        return
-    if target.is_symlink():
-        raise FileExistsError(f'{target}: is a link; remove it before copying')
-    target.mkdir(exist_ok=True)
-    for frame in sorted(source.glob('*.png')):
-        copied = target / frame.name
-        if not copied.exists() or copied.stat().st_size != frame.stat().st_size:
-            shutil.copy2(frame, copied)
 
 
 def check(out: Path, expected: dict[str, int], num_sequences: dict[str, int]) -> list[str]:

@@ -3,20 +3,48 @@
 import mmdet.datasets  # noqa: F401  (fills the parent registries before anything of ours is looked up)
 
 from videoseg.datasets import samplers, transforms  # noqa: F401
+from videoseg.datasets.base_listed_videos import BaseListedVideosDataset
+from videoseg.datasets.base_panoptic_json import BasePanopticJsonDataset
+from videoseg.datasets.base_video_instance import BaseVideoInstanceDataset
 from videoseg.datasets.base_video_panoptic import BaseVideoPanopticDataset
 from videoseg.datasets.camvid_vps import CamVidVPSDataset
+from videoseg.datasets.cityscapes_panoptic import CityscapesPanopticImageDataset
+from videoseg.datasets.cityscapes_vps import CityscapesVPSDataset
+from videoseg.datasets.coco_panoptic_images import COCOPanopticImageDataset
+from videoseg.datasets.davis import DAVISDataset
 from videoseg.datasets.kitti_step import KITTISTEPDataset
 from videoseg.datasets.label_map import LabelMap
 from videoseg.datasets.motchallenge_step import MOTChallengeSTEPDataset
+from videoseg.datasets.ovis import OVISDataset
+from videoseg.datasets.panoptic_images import PanopticImageDataset
 from videoseg.datasets.sample_rejected import SampleRejected
 from videoseg.datasets.synthetic_step import SyntheticSTEPDataset
+from videoseg.datasets.video_folder import VideoFolderDataset
+from videoseg.datasets.vipseg import VIPSegDataset
+from videoseg.datasets.vspw import VSPWDataset
+from videoseg.datasets.youtube_vis_2019 import YouTubeVIS2019Dataset
+from videoseg.datasets.youtube_vis_2021 import YouTubeVIS2021Dataset
 
 __all__ = [
+    'BaseListedVideosDataset',
+    'BasePanopticJsonDataset',
+    'BaseVideoInstanceDataset',
     'BaseVideoPanopticDataset',
+    'COCOPanopticImageDataset',
     'CamVidVPSDataset',
+    'CityscapesPanopticImageDataset',
+    'CityscapesVPSDataset',
+    'DAVISDataset',
     'KITTISTEPDataset',
     'LabelMap',
     'MOTChallengeSTEPDataset',
+    'OVISDataset',
+    'PanopticImageDataset',
     'SampleRejected',
     'SyntheticSTEPDataset',
+    'VIPSegDataset',
+    'VSPWDataset',
+    'VideoFolderDataset',
+    'YouTubeVIS2019Dataset',
+    'YouTubeVIS2021Dataset',
 ]

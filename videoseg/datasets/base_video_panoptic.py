@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -10,6 +10,7 @@ from mmengine.dataset import BaseDataset
 from videoseg.datasets.frame_folders import check_pairs, list_sequences
 from videoseg.datasets.frame_lists import select_frames
 from videoseg.datasets.label_map import LabelMap
+from videoseg.datasets.map_decoders import MAP_DECODERS
 from videoseg.datasets.random_state import derive_seed, seeded
 from videoseg.datasets.sample_rejected import SampleRejected
 from videoseg.datasets.samplers.index import DrawIndex, WindowIndex
@@ -35,12 +36,17 @@ class BaseVideoPanopticDataset(BaseDataset):
     ``raw_ids`` (raw class id of every label), ``palette`` (RGB of every label), ``name``, and if need be
     ``ignore_raw_id`` (255). Another data set in this layout needs other metainfo only.
 
+    Other layouts are subclasses with their own :meth:`load_data_list`. Labels may be sparse: frames that the entry's
+    ``labelled`` leaves out are neither key nor reference frames in training; in tests they are predicted, not scored.
+
     Args:
         data_root: Joined with relative prefixes.
         data_prefix: ``img`` and ``seg`` folders; ``seg`` may be left out at test time.
         layout: ``'sequences'`` (a folder a video) or ``'images'``.
         img_suffixes: File name endings of frames.
         seg_suffix: File name ending of panoptic maps.
+        seg_encoding: How maps are decoded, a key of ``videoseg.datasets.map_decoders.MAP_DECODERS``. Default: that of
+            the class, ``'step'`` here.
         metainfo: Changes to the class's metainfo.
         indices: Use only the first (last, if negative) videos, or those named.
         serialize_data: Keep the lists pickled, so that loader workers share the memory.
@@ -54,6 +60,8 @@ class BaseVideoPanopticDataset(BaseDataset):
         ValueError: If metainfo or arguments do not fit together.
     """
 
+    SEG_ENCODING: ClassVar[str] = 'step'
+
     def __init__(
         self,
         data_root: str = '',
@@ -61,6 +69,7 @@ class BaseVideoPanopticDataset(BaseDataset):
         layout: str = 'sequences',
         img_suffixes: Sequence[str] = ('.png', '.jpg', '.jpeg'),
         seg_suffix: str = '.png',
+        seg_encoding: str | None = None,
         metainfo: Mapping | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
@@ -72,6 +81,11 @@ class BaseVideoPanopticDataset(BaseDataset):
         prefix = dict(data_prefix or {})
         if layout not in _LAYOUTS:
             raise ValueError(f'{type(self).__name__}: layout must be one of {_LAYOUTS}, got {layout!r}')
+        self.seg_encoding = seg_encoding or self.SEG_ENCODING
+        if self.seg_encoding not in MAP_DECODERS:
+            raise ValueError(
+                f'{type(self).__name__}: seg_encoding must be one of {tuple(MAP_DECODERS)}, got {self.seg_encoding!r}'
+            )
         if unknown := set(prefix) - {'img', 'seg'}:
             raise ValueError(
                 f'{type(self).__name__}: data_prefix has unknown keys {sorted(unknown)}; it takes img, seg'
@@ -84,8 +98,10 @@ class BaseVideoPanopticDataset(BaseDataset):
         self.layout = layout
         self.img_suffixes = tuple(img_suffixes)
         self.seg_suffix = seg_suffix
+        info = dict(metainfo or {})
+        name = info.pop('name', self.METAINFO.get('name'))  # mmengine would look for a file of that name
         super().__init__(
-            metainfo=metainfo,
+            metainfo=info,
             data_root=data_root,
             data_prefix=prefix,
             indices=indices,
@@ -95,6 +111,8 @@ class BaseVideoPanopticDataset(BaseDataset):
             lazy_init=True,
             max_refetch=max_refetch,
         )
+        if name is not None:
+            self._metainfo['name'] = name
         self.label_map = LabelMap.from_metainfo(self._metainfo)
         if not lazy_init:
             self.full_init()
@@ -109,6 +127,9 @@ class BaseVideoPanopticDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """One entry a video: ``video_id``, ``video_length``, ``img_paths``, ``seg_map_paths`` (None without labels).
+
+        Subclasses may add lists with an entry a frame: ``labelled`` (bool; sparse labels, ``seg_map_paths`` is None
+        where False), ``segments`` (segment id -> panoptic id), ``instances``, ``image_ids`` (ids in the json).
 
         Raises:
             FileNotFoundError: If a folder, an image or a label file is missing, or a sequence has no frames.
@@ -144,7 +165,7 @@ class BaseVideoPanopticDataset(BaseDataset):
         """The ``video``-th entry of :meth:`load_data_list`, with the ``label_map`` of the data set."""
         info = super().get_data_info(video)
         info.pop('sample_idx')
-        return dict(info, label_map=self.label_map)
+        return dict(info, label_map=self.label_map, seg_encoding=self.seg_encoding)
 
     def get_subset(self, indices: int | Sequence[int]) -> 'BaseVideoPanopticDataset':
         """A data set of some of the videos (not frames)."""
@@ -161,15 +182,24 @@ class BaseVideoPanopticDataset(BaseDataset):
 
     def _count_frames(self) -> None:
         count = len(self.data_address) if self.serialize_data else len(self.data_list)
-        self._lengths = np.array([self.get_video(v)['video_length'] for v in range(count)], dtype=np.int64)
-        self._ends = np.cumsum(self._lengths)
+        lengths, key_counts = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self._sparse: dict[int, np.ndarray] = {}
+        for v in range(count):
+            video = self.get_video(v)
+            lengths[v] = key_counts[v] = video['video_length']
+            labelled = None if self.test_mode else video.get('labelled')
+            if labelled is not None and not all(labelled):
+                self._sparse[v] = np.flatnonzero(labelled)
+                key_counts[v] = len(self._sparse[v])
+        self._lengths = lengths
+        self._starts = np.concatenate([[0], np.cumsum(key_counts)])
 
     # ----------------------------------------------------------------- samples
 
     def __len__(self) -> int:
-        """Number of frames of all videos: each can be a key frame."""
+        """Number of frames of all videos that can be a key frame: in training, those with labels."""
         self.full_init()
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return int(self._starts[-1])
 
     def __getitem__(self, index: int | DrawIndex | WindowIndex) -> dict[str, Any]:
         """Load one clip or window.
@@ -250,8 +280,9 @@ class BaseVideoPanopticDataset(BaseDataset):
         number += len(self) if number < 0 else 0
         if not 0 <= number < len(self):
             raise IndexError(f'{type(self).__name__}: frame {index} of {len(self)}')
-        video = int(np.searchsorted(self._ends, number, side='right'))
-        return video, number - int(self._ends[video] - self._lengths[video])
+        video = int(np.searchsorted(self._starts, number, side='right')) - 1
+        frame = number - int(self._starts[video])
+        return video, int(self._sparse[video][frame]) if video in self._sparse else frame
 
     def _draw_another(self, seed: int | None, attempt: int) -> int | DrawIndex:
         if seed is None:

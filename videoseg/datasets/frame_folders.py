@@ -26,11 +26,11 @@ def list_sequences(folder: str, layout: str, suffixes: Sequence[str]) -> dict[st
     if not root.is_dir():
         raise FileNotFoundError(f'{folder}: no such folder; check data_root and data_prefix')
     if layout == 'images':
-        sequences = {name: {name: path} for name, path in _list_frames(root, suffixes).items()}
+        sequences = {name: {name: path} for name, path in list_frames(root, suffixes).items()}
     else:
         entries = (p for p in root.iterdir() if p.is_dir() and not p.name.startswith('.'))
-        folders = sorted(entries, key=lambda p: _natural_key(p.name))
-        sequences = {p.name: _list_frames(p, suffixes) for p in folders}
+        folders = sorted(entries, key=lambda p: natural_key(p.name))
+        sequences = {p.name: list_frames(p, suffixes) for p in folders}
         if empty := [name for name, frames in sequences.items() if not frames]:
             raise FileNotFoundError(
                 f'{root / empty[0]}: sequence without frames ({", ".join(suffixes)})'
@@ -62,7 +62,16 @@ def check_pairs(images: dict[str, Frames], labels: dict[str, Frames], img_root: 
     raise FileNotFoundError('; '.join(parts))
 
 
-def _list_frames(folder: Path, suffixes: Sequence[str]) -> Frames:
+def list_frames(folder: Path, suffixes: Sequence[str]) -> Frames:
+    """Frame files of one folder.
+
+    Returns:
+        Frame name without suffix -> path, in natural order.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If two files have the same name but for the suffix.
+    """
     endings = tuple(s.lower() for s in suffixes)
     frames: Frames = {}
     for path in folder.iterdir():
@@ -71,9 +80,10 @@ def _list_frames(folder: Path, suffixes: Sequence[str]) -> Frames:
         if path.stem in frames:
             raise ValueError(f'{path} and {frames[path.stem]}: two files for one frame; remove one')
         frames[path.stem] = str(path)
-    return {name: frames[name] for name in sorted(frames, key=_natural_key)}
+    return {name: frames[name] for name in sorted(frames, key=natural_key)}
 
 
-def _natural_key(name: str) -> list[tuple[bool, int, str]]:
+def natural_key(name: str) -> list[tuple[bool, int, str]]:
+    """Sorting key of a name: 2 comes before 10."""
     parts = re.findall(r'\d+|\D+', name)
     return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]

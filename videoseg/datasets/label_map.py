@@ -7,6 +7,7 @@ import numpy as np
 from videoseg.structures.ids import VOID_LABEL
 
 _UNKNOWN = -1
+_MAX_RAW_ID = 65535
 
 
 class LabelMap:
@@ -17,7 +18,7 @@ class LabelMap:
     Args:
         classes: Class names in model-label order, K of them.
         num_things: Labels below this are things.
-        raw_ids: Raw class id of every label, K different numbers in [0, 255] other than ``ignore_raw_id``.
+        raw_ids: Raw class id of every label, K different numbers in [0, 65535] other than ``ignore_raw_id``.
         ignore_raw_id: Raw id of unlabelled pixels; it becomes the void label 255 and back.
 
     Raises:
@@ -35,7 +36,7 @@ class LabelMap:
         self.raw_ids = tuple(int(raw_id) for raw_id in raw_ids)
         self.ignore_raw_id = int(ignore_raw_id)
         self._check()
-        self.raw_to_label = np.full(256, _UNKNOWN, dtype=np.int32)
+        self.raw_to_label = np.full(max(255, self.ignore_raw_id, *self.raw_ids) + 1, _UNKNOWN, dtype=np.int32)
         self.raw_to_label[list(self.raw_ids)] = np.arange(len(self.raw_ids))
         self.raw_to_label[self.ignore_raw_id] = VOID_LABEL
         self.label_to_raw = np.full(256, _UNKNOWN, dtype=np.int32)
@@ -72,8 +73,12 @@ class LabelMap:
         if len(set(self.raw_ids)) != len(self.raw_ids):
             twice = sorted({raw for raw in self.raw_ids if self.raw_ids.count(raw) > 1})
             raise ValueError(f'metainfo raw_ids name {twice} twice')
-        if wrong := [raw for raw in self.raw_ids if not 0 <= raw <= 255 or raw == self.ignore_raw_id]:
-            raise ValueError(f'metainfo raw_ids {wrong} are outside [0, 255] or equal ignore_raw_id')
+        if wrong := [raw for raw in self.raw_ids if not 0 <= raw <= _MAX_RAW_ID or raw == self.ignore_raw_id]:
+            raise ValueError(
+                f'metainfo raw_ids {wrong} are outside [0, {_MAX_RAW_ID}] or equal ignore_raw_id ({self.ignore_raw_id})'
+            )
+        if not 0 <= self.ignore_raw_id <= _MAX_RAW_ID:
+            raise ValueError(f'metainfo ignore_raw_id={self.ignore_raw_id} is outside [0, {_MAX_RAW_ID}]')
 
     @property
     def num_classes(self) -> int:

@@ -23,10 +23,30 @@ def test_report_counts_and_hashes(tmp_path, main, capsys):
     assert main([str(tmp_path / 'set'), '--preset', 'quickstart', '--seed', '3', *SMALL]) == 0
     out = capsys.readouterr().out
     assert '2/2 sequences' in out
-    assert 'preset quickstart, seed 3, 64x128' in out
+    assert 'layout kitti_step, preset quickstart, seed 3, 64x128' in out
     assert 'train: 1 sequences, 3 frames' in out
     digest = (tmp_path / 'set/synthetic.json').read_text().split('"manifest_sha256": "')[1][:64]
     assert digest in out
+
+
+def test_layout(tmp_path, main, capsys):
+    assert main([str(tmp_path / 'set'), '--layout', 'vspw', *SMALL]) == 0
+    assert 'layout vspw, preset quickstart' in capsys.readouterr().out
+    assert len(list((tmp_path / 'set/data/5000/mask').iterdir())) == 3
+    assert main([str(tmp_path / 'set'), '--layout', 'vspw', '--check']) == 0
+    assert main([str(tmp_path / 'set'), '--layout', 'ovis', '--check']) == 1
+    assert "layout is 'vspw', not 'ovis'" in capsys.readouterr().err
+    assert main([str(tmp_path / 'set'), *SMALL]) == 1
+    assert 'another data set (layout vspw' in capsys.readouterr().err
+
+
+def test_cityscapes_vps_has_30_frames_of_itself(tmp_path, main, capsys):
+    size = ['--train', '0', '--val', '1', '--size', '32', '64']
+    assert main([str(tmp_path / 'set'), '--layout', 'cityscapes_vps', *size]) == 0
+    assert 'val: 1 sequences, 30 frames' in capsys.readouterr().out
+    assert len(list((tmp_path / 'set/val/panoptic_video').iterdir())) == 6
+    assert main([str(tmp_path / 'short'), '--layout', 'cityscapes_vps', '--frames', '4', *size]) == 1
+    assert 'needs sequences of 5 frames' in capsys.readouterr().err
 
 
 def test_again_says_it_is_there(made, main, capsys):
@@ -82,7 +102,9 @@ def test_bad_values_end_with_a_message(tmp_path, main, capsys, extra, message):
     assert not (tmp_path / 'set').exists()
 
 
-@pytest.mark.parametrize('extra', [['--preset', 'easy'], ['--colour', '1'], ['--size', '8'], ['--frames', 'many']])
+@pytest.mark.parametrize(
+    'extra', [['--preset', 'easy'], ['--layout', 'step'], ['--colour', '1'], ['--size', '8'], ['--frames', 'many']]
+)
 def test_bad_options_are_refused(tmp_path, main, extra):
     with pytest.raises(SystemExit) as stop:
         main([str(tmp_path / 'set'), *extra])

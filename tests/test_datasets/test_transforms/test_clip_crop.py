@@ -102,6 +102,9 @@ def test_errors():
         ClipCrop((8, 10))(clip(objects(), objects((9, 16))))
     with pytest.raises(ValueError, match='LoadPanopticMap stands before Resize'):
         ClipCrop((8, 10))(clip(objects(), image=np.zeros((5, 5, 3))))
+    unlabelled = clip(objects()) | dict(gt_seg_map=[None])
+    with pytest.raises(ValueError, match='0.png: this frame has no labels'):
+        ClipCrop((8, 10))(unlabelled)
     for wrong, message in ((dict(crop_size=(0, 4)), 'crop_size'), (dict(crop_size=(4, 4), max_tries=0), 'max_tries')):
         with pytest.raises(ValueError, match=message):
             ClipCrop(**wrong)

@@ -84,3 +84,22 @@ def test_bad_arguments():
         ClipSample(border='wrap')
     with pytest.raises(KeyError, match='no key_frame'):
         ClipSample()(dict(img_path=['a']))
+
+
+def sparse(key_frame, labelled):
+    return video(key_frame, 12) | dict(labelled=[t in labelled for t in range(12)])
+
+
+def test_only_labelled_frames_of_sparse_labels():
+    """Every fifth frame is labelled: the neighbours of a frame are five frames away."""
+    pairs = {tuple(ClipSample(offsets=(-1, 1))(sparse(5, (0, 5, 10)))['frame_id']) for _ in range(40)}
+    assert pairs == {(5, 0), (5, 10)}
+    assert ClipSample(consecutive=3)(sparse(0, (0, 5, 10)))['frame_id'] == [0, 5, 10]
+    assert ClipSample(num_refs=0)(sparse(6, (0, 5, 10)))['frame_id'] == [5]  # the nearest
+    clip = ClipSample(offsets=(1,), num_refs=1)(sparse(0, (0, 5)))
+    assert clip['labelled'] == [True, True] and clip['video_length'] == [12, 12]
+
+
+def test_no_labels_at_all():
+    with pytest.raises(ValueError, match='video v: none of its 12 frames is labelled'):
+        ClipSample()(sparse(0, ()))

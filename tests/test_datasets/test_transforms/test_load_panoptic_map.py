@@ -15,6 +15,27 @@ def load(path, size=(2, 3)):
     return LoadPanopticMap()(results)['gt_seg_map']
 
 
+def test_the_encoding_is_the_data_sets(tmp_path):
+    Image.fromarray(np.array([[11, 13, 255]], np.uint8)).save(tmp_path / 'a.png')
+    results = dict(
+        img_path='image.png',
+        seg_map_path=str(tmp_path / 'a.png'),
+        label_map=LABEL_MAP,
+        seg_encoding='labels',
+        ori_shape=(1, 3),
+    )
+    loaded = LoadPanopticMap()(dict(results))
+    assert loaded['gt_seg_map'].tolist() == [[0, encode_ids(1, 0), VOID_ID]]
+    assert loaded['gt_raw_seg'].tolist() == [[11, 13, 255]]
+    with pytest.raises(ValueError, match=r'a\.png: image mode is L, expected RGB'):
+        LoadPanopticMap()(results | dict(seg_encoding='step'))
+
+
+def test_frame_without_label_file():
+    results = dict(img_path='image.png', seg_map_path=None, label_map=LABEL_MAP, ori_shape=(1, 3))
+    assert LoadPanopticMap()(results)['gt_seg_map'] is None
+
+
 def save(path, pixels, mode='RGB'):
     Image.fromarray(pixels).convert(mode).save(path)
     return path
@@ -37,18 +58,18 @@ def test_missing_file(tmp_path):
 
 @pytest.mark.parametrize('mode', ['L', 'P', 'RGBA', '1'])
 def test_wrong_mode(tmp_path, mode):
-    with pytest.raises(ValueError, match=rf'a\.png: image mode {mode}, expected RGB'):
+    with pytest.raises(ValueError, match=rf'a\.png: image mode is {mode}, expected RGB'):
         load(save(tmp_path / 'a.png', np.zeros((2, 3, 3), dtype=np.uint8), mode))
 
 
 def test_16_bit_map(tmp_path):
     Image.fromarray(np.full((2, 3), 11003, dtype=np.uint16)).save(tmp_path / 'a.png')
-    with pytest.raises(ValueError, match=r'a\.png: image mode I;16, expected RGB'):
+    with pytest.raises(ValueError, match=r'a\.png: image mode is I;16, expected RGB'):
         load(tmp_path / 'a.png')
 
 
 def test_wrong_size(tmp_path):
-    with pytest.raises(ValueError, match=r'a\.png: size 3x2 \(height x width\), but its image has 2x3'):
+    with pytest.raises(ValueError, match=r'a\.png: size \(H, W\) is \(3, 2\), expected \(2, 3\)'):
         load(save(tmp_path / 'a.png', np.zeros((3, 2, 3), dtype=np.uint8)))
 
 
@@ -61,7 +82,7 @@ def test_class_outside_the_metainfo(tmp_path):
 def test_broken_files(tmp_path):
     path = save(tmp_path / 'a.png', np.random.randint(0, 10, (64, 64, 3)).astype(np.uint8))
     whole = path.read_bytes()
-    for broken, message in ((whole[: len(whole) // 2], 'cannot be read'), (b'not a png', 'not an image file')):
+    for broken, message in ((whole[: len(whole) // 2], 'cannot be read'), (b'not a png', 'not an image')):
         path.write_bytes(broken)
         with pytest.raises(ValueError, match=rf'a\.png: {message}'):
             load(path, (64, 64))

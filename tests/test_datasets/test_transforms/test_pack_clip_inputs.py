@@ -102,6 +102,44 @@ def test_truth_for_evaluation():
     assert 'gt_instances' not in truth and (truth.img_shape, truth.ori_shape) == ((6, 8), (3, 4))
 
 
+def test_semantic_truth_for_evaluation():
+    raw = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    truth = PackClipInputs(test_mode=True)(clip(SCENE) | dict(gt_raw_seg=[raw]))['data_samples'][0]
+    assert truth.gt_sem_seg.sem_seg.tolist() == [[[1, 1, 0, 2], [1, 255, 1, 1], [2, 2, 2, 1]]]
+    assert np.array_equal(truth.gt_sem_seg.raw_seg[0].numpy(), raw) and 'gt_panoptic_seg' not in truth
+
+
+def test_instance_truth_for_evaluation():
+    tracks = dict(
+        ids=np.array([4, 9]),
+        labels=np.array([0, 1]),
+        is_crowd=np.array([False, True]),
+        areas=np.array([2.5, 1.0]),
+        occlusion=np.array([0.25, np.nan]),
+        masks=[dict(size=[3, 4], counts=b'a'), dict(size=[3, 4], counts=b'b')],
+    )
+    frames = clip(SCENE, SCENE) | dict(gt_tracks=[tracks, tracks | dict(occlusion=None)])
+    frames.pop('gt_seg_map')
+    packed = PackClipInputs(test_mode=True)(frames)['data_samples']
+    truth = packed[0].gt_instances
+    assert truth.instances_ids.tolist() == [4, 9] and truth.labels.tolist() == [0, 1]
+    assert truth.instances_ids.dtype == truth.labels.dtype == torch.int64
+    assert truth.is_crowd.dtype == torch.bool and truth.is_crowd.tolist() == [False, True]
+    assert truth.areas.dtype == torch.float64 and truth.areas.tolist() == [2.5, 1.0]
+    assert truth.occlusion[0] == 0.25 and truth.masks == tracks['masks']
+    assert 'occlusion' not in packed[1].gt_instances and 'gt_panoptic_seg' not in packed[0]
+
+
+def test_frames_without_labels():
+    maps = clip(SCENE, SCENE) | dict(gt_seg_map=[SCENE, None])
+    first, second = PackClipInputs(test_mode=True)(maps)['data_samples'].video_data_samples
+    assert 'gt_panoptic_seg' in first and 'gt_panoptic_seg' not in second
+    with pytest.raises(ValueError, match='1.png: this frame has no labels to train on'):
+        PackClipInputs()(maps)
+    tracks = {key: values for key, values in maps.items() if key != 'gt_seg_map'} | dict(gt_tracks=[None, None])
+    assert 'gt_instances' not in PackClipInputs(test_mode=True)(tracks)['data_samples'][0]
+
+
 def test_misplaced_or_missing_loading():
     with pytest.raises(ValueError, match=r'0.png: panoptic map \(3, 4\), expected \(6, 8\); in test .* after Resize'):
         PackClipInputs(test_mode=True)(clip(SCENE, ori_shape=(6, 8)))

@@ -82,13 +82,16 @@ def read_description(root: Path) -> dict | None:
     return description
 
 
-def check_dataset(root: Path, preset: str | None = None, seed: int | None = None) -> list[str]:
+def check_dataset(
+    root: Path, preset: str | None = None, seed: int | None = None, layout: str | None = None
+) -> list[str]:
     """Compare a data set with its manifest.
 
     Args:
         root: Folder of the data set.
         preset: Name of the preset it should be of. Default: any.
         seed: Seed it should be of. Default: any.
+        layout: Layout it should be in. Default: any.
 
     Returns:
         One line for each problem, naming the file; empty if all is well.
@@ -103,6 +106,7 @@ def check_dataset(root: Path, preset: str | None = None, seed: int | None = None
     for key, wanted, found in (
         ('preset', preset, description['preset'].get('name')),
         ('seed', seed, description.get('seed')),
+        ('layout', layout, description.get('layout')),
     ):
         if wanted is not None and wanted != found:
             problems.append(f'{root / DESCRIPTION_NAME}: {key} is {found!r}, not {wanted!r}')

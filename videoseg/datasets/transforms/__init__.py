@@ -2,7 +2,8 @@
 
 from videoseg.datasets.transforms.clip_crop import ClipCrop
 from videoseg.datasets.transforms.clip_sample import ClipSample
+from videoseg.datasets.transforms.load_instance_tracks import LoadInstanceTracks
 from videoseg.datasets.transforms.load_panoptic_map import LoadPanopticMap
 from videoseg.datasets.transforms.pack_clip_inputs import PackClipInputs
 
-__all__ = ['ClipCrop', 'ClipSample', 'LoadPanopticMap', 'PackClipInputs']
+__all__ = ['ClipCrop', 'ClipSample', 'LoadInstanceTracks', 'LoadPanopticMap', 'PackClipInputs']

@@ -103,6 +103,8 @@ class ClipCrop(BaseTransform):
     def _checked_shape(self, results: dict[str, Any], t: int) -> tuple[int, int]:
         shape = results['img'][t].shape[:2]
         path = results['img_path'][t]
+        if results['gt_seg_map'][t] is None:
+            raise ValueError(f'ClipCrop: {path}: this frame has no labels; ClipSample takes labelled frames only')
         if results['gt_seg_map'][t].shape != shape:
             raise ValueError(
                 f'ClipCrop: {path}: image {shape}, panoptic map {results["gt_seg_map"][t].shape}; in training '

@@ -19,11 +19,14 @@ class ClipSample(BaseTransform):
     them once when the data set is built and drops key frames whose partner is missing (``specs/video_knet.md``
     section 3); here ``border='reject'`` drops key frames for which no allowed partner exists.
 
+    Of a video with sparse labels (``labelled``, Cityscapes-VPS) only the labelled frames are used, as if there were no
+    others: an offset of 1 is the next labelled frame. A key frame without labels stands for the nearest one with them.
+
     Required keys: ``key_frame`` and those of a video. The result is a dict of lists with the key frame first (with
     ``consecutive``: in time order).
 
     Args:
-        offsets: Allowed distances of reference frames, in frames.
+        offsets: Allowed distances of reference frames, in (labelled) frames.
         num_refs: Reference frames a clip; 0 gives the key frame alone.
         consecutive: Instead, this many frames from the key frame on; moved back where the video ends too early.
         stride: Distance of the consecutive frames.
@@ -62,33 +65,33 @@ class ClipSample(BaseTransform):
         Raises:
             KeyError: If the frames have been chosen already (test data).
             SampleRejected: If frames are missing and ``border='reject'``.
+            ValueError: If no frame of the video is labelled.
         """
         if 'key_frame' not in results:
             raise KeyError('ClipSample: no key_frame; it belongs into training pipelines, test windows are cut already')
-        frames = self._consecutive(results) if self.consecutive else self._with_references(results)
-        return select_frames(results, frames)
+        usable = _labelled_frames(results)
+        key = int(np.abs(usable - results['key_frame']).argmin())
+        choose = self._consecutive if self.consecutive else self._with_references
+        return select_frames(results, usable[choose(key, len(usable))].tolist())
 
-    def _with_references(self, video: dict[str, Any]) -> list[int]:
-        key, length = video['key_frame'], video['video_length']
+    def _with_references(self, key: int, length: int) -> list[int]:
         allowed = [key + offset for offset in self.offsets if 0 <= key + offset < length]
         count = min(self.num_refs, len(allowed))
         refs = [allowed[i] for i in np.random.choice(len(allowed), count, replace=False)] if count else []
-        self._check_missing(self.num_refs - count, video)
+        self._check_missing(self.num_refs - count, key, length)
         return [key] + refs + [key] * (self.num_refs - count)
 
-    def _consecutive(self, video: dict[str, Any]) -> list[int]:
-        length = video['video_length']
+    def _consecutive(self, key: int, length: int) -> list[int]:
         span = (self.consecutive - 1) * self.stride
-        start = max(min(video['key_frame'], length - 1 - span), 0)
+        start = max(min(key, length - 1 - span), 0)
         frames = [start + i * self.stride for i in range(self.consecutive)]
-        self._check_missing(sum(t >= length for t in frames), video)
+        self._check_missing(sum(t >= length for t in frames), key, length)
         return [min(t, length - 1) for t in frames]
 
-    def _check_missing(self, missing: int, video: dict[str, Any]) -> None:
+    def _check_missing(self, missing: int, key: int, length: int) -> None:
         if missing and self.border == 'reject':
             raise SampleRejected(
-                f'ClipSample: {missing} frames too few around frame {video["key_frame"]} of a video of '
-                f'{video["video_length"]} frames'
+                f'ClipSample: {missing} frames too few around frame {key} of a video of {length} frames'
             )
 
     def __repr__(self) -> str:
@@ -96,3 +99,16 @@ class ClipSample(BaseTransform):
             f'{type(self).__name__}(offsets={self.offsets}, num_refs={self.num_refs}, consecutive={self.consecutive}, '
             f'stride={self.stride}, border={self.border!r})'
         )
+
+
+def _labelled_frames(video: dict[str, Any]) -> np.ndarray:
+    """Numbers of the frames that can be trained on; all of them unless the data set has sparse labels."""
+    labelled = video.get('labelled')
+    if labelled is None:
+        return np.arange(video['video_length'])
+    usable = np.flatnonzero(np.asarray(labelled, dtype=bool))
+    if not len(usable):
+        raise ValueError(
+            f'ClipSample: video {video["video_id"]}: none of its {video["video_length"]} frames is labelled'
+        )
+    return usable

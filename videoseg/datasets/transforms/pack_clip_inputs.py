@@ -16,6 +16,8 @@ _FRAME_KEYS = (
     'frame_id',
     'video_length',
     'img_path',
+    'image_id',
+    'labelled',
     'seg_map_path',
     'img_shape',
     'ori_shape',
@@ -23,6 +25,7 @@ _FRAME_KEYS = (
     'flip',
     'flip_direction',
 )
+_LOADED_KEYS = ('img', 'gt_seg_map', 'gt_raw_seg', 'gt_tracks', 'label_map', 'img_path')
 
 
 @TRANSFORMS.register_module()
@@ -36,12 +39,16 @@ class PackClipInputs(BaseTransform):
       (panoptic ids, unique over classes and constant over the video), one row per instance with at least ``min_area``
       pixels, so no mask is empty (the reference keeps instances whose box survives the crop but whose mask does not,
       ``specs/video_knet.md`` defect 13); ``gt_sem_seg.sem_seg`` (1, H, W) uint8 labels of all classes, 255 = void;
-    * ``test_mode``: ``gt_panoptic_seg.panoptic_seg`` (1, H, W) int32 at the original size, if maps were loaded.
+    * ``test_mode``: the ground truth that was loaded, at the original size: ``gt_panoptic_seg.panoptic_seg`` (1, H, W)
+      int32; of semantic data sets (``gt_raw_seg`` was loaded) instead ``gt_sem_seg`` with ``sem_seg`` (1, H, W) uint8
+      labels, 255 = void, and ``raw_seg`` (1, H, W) uint8 as in the file; of instance data sets (``gt_tracks``)
+      ``gt_instances`` with ``labels``, ``instances_ids`` (n,) int64, ``is_crowd`` (n,) bool, ``areas`` (n,) float64,
+      ``masks``, a list of n RLEs, and ``occlusion`` (n,) float64 if it is known. Frames without labels carry none.
 
     Frames of different size (pseudo pairs) are padded at the bottom right: images and masks with 0, labels with void.
 
     Args:
-        test_mode: Pack panoptic maps for evaluation rather than targets for the losses.
+        test_mode: Pack ground truth for evaluation rather than targets for the losses.
         crowd: Thing pixels without an instance number are ``'ignore'``: no instance, and void in ``gt_sem_seg``.
             ``'instance'`` makes them one ordinary instance per class, as the reference does (defect 12).
         min_area: Smaller instances are treated as crowd to be ignored.
@@ -64,18 +71,20 @@ class PackClipInputs(BaseTransform):
 
         Raises:
             KeyError: If a training clip has no panoptic maps.
-            ValueError: If a map does not have the size of its image (training) or of the file (test).
+            ValueError: If a map does not have the size of its image (training) or of the file (test), or a frame of a
+                training clip has no labels.
         """
         count = len(results['img'])
         canvas = tuple(np.max([img.shape[:2] for img in results['img']], axis=0).tolist())
         if not self.test_mode and 'gt_seg_map' not in results:
-            raise KeyError('PackClipInputs: no gt_seg_map; training pipelines need LoadPanopticMap')
+            raise KeyError(
+                'PackClipInputs: no gt_seg_map; training pipelines need LoadPanopticMap or LoadInstanceTracks'
+            )
         frames = []
         for t in range(count):
             frame = DetDataSample(metainfo={key: results[key][t] for key in _FRAME_KEYS if key in results})
-            if 'gt_seg_map' in results:
-                pack = self._pack_test_truth if self.test_mode else self._pack_targets
-                pack(frame, {key: results[key][t] for key in ('img', 'gt_seg_map', 'label_map', 'img_path')}, canvas)
+            pack = self._pack_test_truth if self.test_mode else self._pack_targets
+            pack(frame, {key: results[key][t] for key in _LOADED_KEYS if key in results}, canvas)
             frames.append(frame)
         clip = TrackDataSample(
             metainfo=dict(
@@ -92,6 +101,8 @@ class PackClipInputs(BaseTransform):
 
     def _pack_targets(self, sample: DetDataSample, frame: dict[str, Any], canvas: tuple[int, int]) -> None:
         panoptic = frame['gt_seg_map']
+        if panoptic is None:
+            raise ValueError(f'PackClipInputs: {frame["img_path"]}: this frame has no labels to train on')
         _check_size(frame, frame['img'].shape[:2], 'in training LoadPanopticMap stands before Resize')
         labels, instances = decode_ids(panoptic)
         is_thing = labels < frame['label_map'].num_things
@@ -112,12 +123,35 @@ class PackClipInputs(BaseTransform):
         sample.gt_sem_seg = PixelData(sem_seg=torch.from_numpy(padded))
 
     def _pack_test_truth(self, sample: DetDataSample, frame: dict[str, Any], _canvas: tuple[int, int]) -> None:
+        if frame.get('gt_tracks') is not None:
+            sample.gt_instances = _exact_instances(frame['gt_tracks'])
+        if frame.get('gt_seg_map') is None:
+            return
         _check_size(frame, sample.ori_shape, 'in test pipelines LoadPanopticMap stands after Resize')
         panoptic = np.ascontiguousarray(frame['gt_seg_map'], dtype=np.int32)
-        sample.gt_panoptic_seg = PixelData(panoptic_seg=torch.from_numpy(panoptic)[None])
+        if frame.get('gt_raw_seg') is None:
+            sample.gt_panoptic_seg = PixelData(panoptic_seg=torch.from_numpy(panoptic)[None])
+            return
+        sample.gt_sem_seg = PixelData(
+            sem_seg=torch.from_numpy(decode_ids(panoptic)[0].astype(np.uint8))[None],
+            raw_seg=torch.from_numpy(np.array(frame['gt_raw_seg'], dtype=np.uint8))[None],
+        )
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(test_mode={self.test_mode}, crowd={self.crowd!r}, min_area={self.min_area})'
+
+
+def _exact_instances(tracks: dict[str, Any]) -> InstanceData:
+    """``gt_tracks`` of ``LoadInstanceTracks`` as data of a sample; masks stay RLEs."""
+    known = {} if tracks['occlusion'] is None else dict(occlusion=torch.from_numpy(tracks['occlusion']))
+    return InstanceData(
+        labels=torch.from_numpy(tracks['labels']),
+        instances_ids=torch.from_numpy(tracks['ids']),
+        masks=list(tracks['masks']),
+        is_crowd=torch.from_numpy(tracks['is_crowd']),
+        areas=torch.from_numpy(tracks['areas']),
+        **known,
+    )
 
 
 def _check_size(frame: dict[str, Any], size: tuple[int, int], hint: str) -> None:

@@ -1,4 +1,4 @@
-"""The KITTI-STEP writer: layout, encoding, completion of interrupted runs, refusals."""
+"""The writer, in the default layout KITTI-STEP: files, completion of interrupted runs, refusals."""
 
 import fcntl
 import json
@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from videoseg.datasets.synthetic import KittiStepWriter, check_dataset, get_preset, sample_scene
-from videoseg.datasets.synthetic.kitti_step_writer import encode_panoptic_png
+from videoseg.datasets.synthetic import SyntheticWriter, check_dataset, get_preset, sample_scene
 
 
 def tiny(train=2, val=1, **changes):
@@ -24,7 +23,7 @@ def snapshot(root):
 
 def test_layout_and_description(tmp_path):
     seen = []
-    description = KittiStepWriter(tmp_path, tiny(), 7, lambda *state: seen.append(state)).write()
+    description = SyntheticWriter(tmp_path, tiny(), 7, lambda *state: seen.append(state)).write()
     files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob('*') if p.is_file()}
     frames = [f'train/0000/00000{i}.png' for i in range(3)] + [f'train/0001/00000{i}.png' for i in range(3)]
     frames += ['val/5000/000000.png', 'val/5000/000001.png']
@@ -41,7 +40,7 @@ def test_layout_and_description(tmp_path):
 
 
 def test_files_hold_the_rendered_frames(tmp_path):
-    KittiStepWriter(tmp_path, tiny(), 7).write()
+    SyntheticWriter(tmp_path, tiny(), 7).write()
     scene = sample_scene(tiny(), 7, 'train', 1)
     for time in range(3):
         frame = scene.render(time)
@@ -55,7 +54,7 @@ def test_files_hold_the_rendered_frames(tmp_path):
 
 
 def test_ids_of_the_files_are_constant_and_start_at_one(tmp_path):
-    KittiStepWriter(tmp_path, tiny(train=3, train_frames=10), 0).write()
+    SyntheticWriter(tmp_path, tiny(train=3, train_frames=10), 0).write()
     for sequence in sorted((tmp_path / 'panoptic_maps/train').iterdir()):
         maps = np.stack([np.array(Image.open(p)).astype(int) for p in sorted(sequence.iterdir())])
         raw, ids = maps[..., 0], maps[..., 1] * 256 + maps[..., 2]
@@ -66,27 +65,19 @@ def test_ids_of_the_files_are_constant_and_start_at_one(tmp_path):
         assert set(np.unique(raw[ids > 0])) <= {3, 4, 5}
 
 
-def test_encoding_of_big_ids():
-    encoded = encode_panoptic_png(np.array([[3, 255]], np.uint8), np.array([[65535, 0]]))
-    assert encoded.tolist() == [[[3, 255, 255], [255, 0, 0]]]
-    assert encode_panoptic_png(np.array([[4]], np.uint8), np.array([[258]])).tolist() == [[[4, 1, 2]]]
-    with pytest.raises(ValueError, match='65536'):
-        encode_panoptic_png(np.zeros((1, 1), np.uint8), np.array([[65536]]))
-
-
 def test_second_run_touches_nothing(tmp_path):
-    KittiStepWriter(tmp_path, tiny(), 0).write()
+    SyntheticWriter(tmp_path, tiny(), 0).write()
     before = snapshot(tmp_path)
-    again = KittiStepWriter(tmp_path, tiny(), 0).write()
+    again = SyntheticWriter(tmp_path, tiny(), 0).write()
     assert again['written'] == 0
     assert snapshot(tmp_path) == before
 
 
 def test_more_sequences_are_added_and_equal_a_big_run(tmp_path):
-    KittiStepWriter(tmp_path / 'grown', tiny(1, 1), 0).write()
+    SyntheticWriter(tmp_path / 'grown', tiny(1, 1), 0).write()
     before = snapshot(tmp_path / 'grown')
-    assert KittiStepWriter(tmp_path / 'grown', tiny(3, 1), 0).write()['written'] == 2
-    KittiStepWriter(tmp_path / 'big', tiny(3, 1), 0).write()
+    assert SyntheticWriter(tmp_path / 'grown', tiny(3, 1), 0).write()['written'] == 2
+    SyntheticWriter(tmp_path / 'big', tiny(3, 1), 0).write()
     grown, big = snapshot(tmp_path / 'grown'), snapshot(tmp_path / 'big')
     assert {name: data for name, (_, data) in grown.items()} == {name: data for name, (_, data) in big.items()}
     assert all(grown[name] == before[name] for name in before if name.endswith('.png'))
@@ -103,25 +94,25 @@ def test_interrupted_run_leaves_whole_sequences_and_is_completed(tmp_path, monke
 
     monkeypatch.setattr(cv2, 'imencode', fail_later)
     with pytest.raises(OSError, match='No space left'):
-        KittiStepWriter(tmp_path, tiny(), 0).write()
+        SyntheticWriter(tmp_path, tiny(), 0).write()
     names = sorted(snapshot(tmp_path))
     assert len([n for n in names if n.endswith('.png')]) == 6
     assert not (tmp_path / '.incomplete').exists()
     assert any('not finished' in problem for problem in check_dataset(tmp_path))
     monkeypatch.setattr(cv2, 'imencode', real)
-    assert KittiStepWriter(tmp_path, tiny(), 0).write()['written'] == 2
-    KittiStepWriter(tmp_path / 'whole', tiny(), 0).write()
+    assert SyntheticWriter(tmp_path, tiny(), 0).write()['written'] == 2
+    SyntheticWriter(tmp_path / 'whole', tiny(), 0).write()
     assert (tmp_path / 'synthetic.sha256').read_bytes() == (tmp_path / 'whole/synthetic.sha256').read_bytes()
 
 
 def test_killed_writer_leftovers_are_cleared(tmp_path):
-    KittiStepWriter(tmp_path, tiny(), 0).write()
+    SyntheticWriter(tmp_path, tiny(), 0).write()
     manifest = (tmp_path / 'synthetic.sha256').read_bytes()
     (tmp_path / 'synthetic.sha256').write_bytes(manifest[:-20])
     (tmp_path / '.incomplete/images').mkdir(parents=True)
     (tmp_path / '.incomplete/images/000000.png').write_bytes(b'half')
     (tmp_path / 'panoptic_maps/train/0001/000002.png').unlink()
-    assert KittiStepWriter(tmp_path, tiny(), 0).write()['written'] == 2
+    assert SyntheticWriter(tmp_path, tiny(), 0).write()['written'] == 2
     assert check_dataset(tmp_path) == []
     assert (tmp_path / 'synthetic.sha256').read_bytes() == manifest
 
@@ -129,7 +120,7 @@ def test_killed_writer_leftovers_are_cleared(tmp_path):
 def test_other_content_is_refused(tmp_path):
     (tmp_path / 'notes.txt').write_text('mine')
     with pytest.raises(FileExistsError, match='notes.txt'):
-        KittiStepWriter(tmp_path, tiny(), 0).write()
+        SyntheticWriter(tmp_path, tiny(), 0).write()
     assert [p.name for p in tmp_path.iterdir()] == ['notes.txt']
 
 
@@ -137,10 +128,10 @@ def test_other_content_is_refused(tmp_path):
     ('preset', 'seed'), [(tiny(), 1), (tiny(size=(64, 96)), 0), (tiny(train_frames=4), 0), (tiny(train=1), 0)]
 )
 def test_another_data_set_is_refused_and_kept(tmp_path, preset, seed):
-    KittiStepWriter(tmp_path, tiny(), 0).write()
+    SyntheticWriter(tmp_path, tiny(), 0).write()
     before = snapshot(tmp_path)
     with pytest.raises(FileExistsError, match='another data set|more sequences than wanted'):
-        KittiStepWriter(tmp_path, preset, seed).write()
+        SyntheticWriter(tmp_path, preset, seed).write()
     assert snapshot(tmp_path) == before
 
 
@@ -148,14 +139,19 @@ def test_two_writers_at_once_are_refused(tmp_path):
     handle = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     with pytest.raises(RuntimeError, match='another process'):
-        KittiStepWriter(tmp_path, tiny(), 0).write()
+        SyntheticWriter(tmp_path, tiny(), 0).write()
     os.close(handle)
-    assert KittiStepWriter(tmp_path, tiny(), 0).write()['written'] == 3
+    assert SyntheticWriter(tmp_path, tiny(), 0).write()['written'] == 3
+
+
+def test_unknown_layout_is_refused(tmp_path):
+    with pytest.raises(KeyError, match="no layout 'kitti'; there are kitti_step, vipseg"):
+        SyntheticWriter(tmp_path, tiny(), layout='kitti')
 
 
 def test_bad_seed_and_broken_description(tmp_path):
     with pytest.raises(ValueError, match='-1'):
-        KittiStepWriter(tmp_path, tiny(), -1)
+        SyntheticWriter(tmp_path, tiny(), -1)
     (tmp_path / 'synthetic.json').write_text('{"preset": ')
     with pytest.raises(ValueError, match='synthetic.json is not valid JSON'):
-        KittiStepWriter(tmp_path, tiny(), 0).write()
+        SyntheticWriter(tmp_path, tiny(), 0).write()
