@@ -86,6 +86,16 @@ def test_predictions_may_have_any_name(run):
     assert run(result([0.5, 0.6]), b)[0] == 0
 
 
+def test_result_of_test_py_beside_one_of_files(run):
+    b = result([0.5, 0.7])
+    b['protocol'].update(format='tools/test.py', gt='val', options={'of': 'files'})
+    b['protocol']['metrics']['ap'] = {}
+    assert run(result([0.5, 0.6]), b)[0] == 0
+    b['protocol']['metrics']['vpq']['windows'] = [1]
+    status, output = run(result([0.5, 0.6]), b)
+    assert status == 1 and 'protocol.metrics.vpq.windows' in output.err
+
+
 REFUSED = {
     'windows': (
         lambda x: x['protocol']['metrics']['vpq'].update(windows=[1]),
@@ -99,7 +109,7 @@ REFUSED = {
     ),
     'videos': (lambda x: x['per_video'].pop('v1'), "the videos differ: 'v1' is in only one of the results"),
     'frames': (lambda x: x['per_video']['v0'].update(num_frames=9), "video 'v0': the numbers of frames differ"),
-    'no result': (lambda x: x.pop('protocol'), 'b.json: is no result of eval_results.py'),
+    'no result': (lambda x: x.pop('protocol'), 'b.json: is no result of eval_results.py or test.py'),
     'no numbers': (
         lambda x: [row.update({'vpq/VPQ': None}) for row in x['per_video'].values()],
         'no number is there for any video',
@@ -120,7 +130,7 @@ def test_what_cannot_be_compared_is_refused(run, case):
 def test_wrong_arguments(run, tmp_path, capsys):
     a = result([0.5, 0.6])
     status, output = run(a, a, '--metric', 'stq/STQ')
-    assert status == 1 and "there is no 'stq/STQ'; the results have vpq/VPQ" in output.err
+    assert status == 1 and "there is no 'stq/STQ'; both results have vpq/VPQ" in output.err
     assert tool.main([str(tmp_path / 'gone.json'), str(tmp_path / 'b.json')]) == 1
     assert 'gone.json: json file missing' in capsys.readouterr().err
     with pytest.raises(SystemExit):

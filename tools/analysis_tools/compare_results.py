@@ -1,9 +1,9 @@
-"""Tell "+0.3" from noise: paired per-video differences of two results of eval_results.py, with a bootstrap interval.
+"""Tell "+0.3" from noise: paired per-video differences of two results, with a bootstrap interval.
 
 python tools/analysis_tools/compare_results.py A.json B.json [--metric vpq/VPQ ...] [--samples 10000] [--seed 0]
 
-Differences are B - A. The interval is that of the mean of the per-video differences when videos are drawn anew with
-replacement. It is not an interval of the difference over the set where that is no mean of videos (STQ, VPQ and AP sum
+A.json and B.json come from eval_results.py or tools/test.py --out. Differences are B - A. The interval is that of the
+mean of the per-video differences when videos are drawn anew with replacement. It is not an interval of the difference over the set where that is no mean of videos (STQ, VPQ and AP sum
 tubes, windows or tracks over all videos first), which is printed beside it. Results of different protocols or videos
 are refused. The exit status is 0 if the results could be compared.
 """
@@ -19,11 +19,12 @@ import numpy as np
 from videoseg.evaluation.formats.files import read_json
 
 LEVEL = 0.95
+IN_PROCESS = 'tools/test.py'
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('a', metavar='A.json', help='result of eval_results.py')
+    parser.add_argument('a', metavar='A.json', help='result of eval_results.py or test.py')
     parser.add_argument('b', metavar='B.json', help='the result to compare with it')
     parser.add_argument('--metric', nargs='+', help='numbers to compare; default: all that videos have')
     parser.add_argument('--samples', type=int, default=10000, help='bootstrap samples (default 10000)')
@@ -42,17 +43,26 @@ def load(path: str) -> dict[str, Any]:
     """
     content = read_json(path)
     if not isinstance(content, dict) or not {'protocol', 'metrics', 'per_video'} <= content.keys():
-        raise ValueError(f'{path}: is no result of eval_results.py (protocol, metrics, per_video)')
+        raise ValueError(f'{path}: is no result of eval_results.py or test.py (protocol, metrics, per_video)')
     return content
 
 
 def check_comparable(a: dict[str, Any], b: dict[str, Any]) -> None:
     """Two results must differ in nothing but the predictions.
 
+    tools/test.py takes ground truth from a data set and eval_results.py from files: of one result of each, the classes
+    and the protocols of the metrics that both have must be equal.
+
     Raises:
         ValueError: Naming what differs.
     """
     left, right = ({k: v for k, v in x['protocol'].items() if k != 'pred'} for x in (a, b))
+    if (left.get('format') == IN_PROCESS) != (right.get('format') == IN_PROCESS):
+        common = left['metrics'].keys() & right['metrics'].keys()
+        left, right = (
+            {'classes': x.get('classes'), 'metrics': {k: v for k, v in x['metrics'].items() if k in common}}
+            for x in (left, right)
+        )
     if difference := _difference(left, right):
         raise ValueError(f'the protocols differ, in {difference}: the numbers mean different things')
     if a['per_video'].keys() != b['per_video'].keys():
@@ -95,8 +105,9 @@ def compare(
     Raises:
         ValueError: If no video has the number.
     """
-    if metric not in a['metrics']:
-        raise ValueError(f'there is no {metric!r}; the results have {", ".join(a["metrics"])}')
+    common = [x for x in a['metrics'] if x in b['metrics']]
+    if metric not in common:
+        raise ValueError(f'there is no {metric!r}; both results have {", ".join(common)}')
     pairs = [(row.get(metric), b['per_video'][video].get(metric)) for video, row in a['per_video'].items()]
     pairs = [(x, y) for x, y in pairs if x is not None and y is not None]
     if not pairs:
@@ -155,7 +166,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         a, b = load(args.a), load(args.b)
         check_comparable(a, b)
-        metrics = args.metric or [x for x in a['metrics'] if any(x in row for row in a['per_video'].values())]
+        metrics = args.metric or [
+            x for x in a['metrics'] if x in b['metrics'] and any(x in row for row in a['per_video'].values())
+        ]
         rows = {}
         for metric in metrics:
             try:
