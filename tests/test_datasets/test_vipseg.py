@@ -72,9 +72,7 @@ def test_names_come_from_the_json(root):
     metainfo = build(root, metainfo=None).metainfo
     assert metainfo['classes'][0] == 'name 2' and metainfo['classes'][58] == 'name 0'
     edit_json(root / 'gt.json', lambda x: x['categories'][3].update(isthing=1))
-    with pytest.raises(
-        ValueError, match=r'gt\.json: category 3 \(name 3\) is a thing there, but stuff in'
-    ):
+    with pytest.raises(ValueError, match=r'gt\.json: category 3 \(name 3\) is a thing there, but stuff in'):
         build(root, metainfo=None)
 
 
@@ -103,9 +101,7 @@ def test_images_beyond_the_json_are_told(root, monkeypatch):
 class TestBadInput:
     def test_missing_files(self, root):
         (root / 'imgs/12_ab/00000010.jpg').unlink()
-        with pytest.raises(
-            FileNotFoundError, match=r"video '12_ab', frame '00000010': image missing: .*/00000010"
-        ):
+        with pytest.raises(FileNotFoundError, match=r"video '12_ab', frame '00000010': image missing: .*/00000010"):
             build(root)
         (root / 'panomasksRGB/12_ab/00000010.png').unlink()
         with pytest.raises(FileNotFoundError, match=r"video '12_ab', frame '00000010': .*00000010.png: PNG missing"):

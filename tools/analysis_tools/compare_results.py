@@ -3,9 +3,10 @@
 python tools/analysis_tools/compare_results.py A.json B.json [--metric vpq/VPQ ...] [--samples 10000] [--seed 0]
 
 A.json and B.json come from eval_results.py or tools/test.py --out. Differences are B - A. The interval is that of the
-mean of the per-video differences when videos are drawn anew with replacement. It is not an interval of the difference over the set where that is no mean of videos (STQ, VPQ and AP sum
-tubes, windows or tracks over all videos first), which is printed beside it. Results of different protocols or videos
-are refused. The exit status is 0 if the results could be compared.
+mean of the per-video differences when videos are drawn anew with replacement. It is not an interval of the difference
+over the set where that is no mean of videos (STQ, VPQ and AP sum tubes, windows or tracks over all videos first), which
+is printed beside it. Results of different protocols or videos are refused. The exit status is 0 if the results could be
+compared.
 """
 
 import argparse
