@@ -1,13 +1,16 @@
 """Whole video = frame by frame = interrupted and resumed; a batch = single runs."""
 
 import copy
+import math
 
 import pytest
 import torch
 from mmdet.structures import TrackDataSample
+from mmengine.model import BaseModule
 
-from tests.test_models.tiny_models import batch, tiny_model, video
+from tests.test_models.tiny_models import TINY, batch, tiny_model, video
 from videoseg.models.segmentors.windows import cut_windows, window_meta
+from videoseg.registry import MODELS
 from videoseg.structures import VideoState
 
 
@@ -181,3 +184,15 @@ def test_cut_windows_keep_every_frame():
             for overlap in range(window):
                 seen = [f for a, b, o in cut_windows(frames, window, overlap) for f in range(a + o, b)]
                 assert seen == list(range(frames))
+
+
+def test_initialisation_reaches_every_part():
+    """Parts in a plain ``nn.ModuleList`` would silently keep PyTorch's defaults."""
+    model = MODELS.build(copy.deepcopy(TINY))
+    model.init_weights()
+    missed = [name for name, part in model.named_modules() if isinstance(part, BaseModule) and not part.is_init]
+    assert not missed
+    for stage in model.decoder.stages:
+        assert stage.fc_cls.bias.allclose(torch.tensor(-math.log(99.0)))
+    neck = model.neck[1].convs_all_levels[1].conv0.conv.weight
+    assert 0.009 < neck.std() < 0.011

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import torch
 from mmdet.structures import TrackDataSample
-from torch import Tensor, nn
+from mmengine.model import ModuleList
+from torch import Tensor
 
 from videoseg.models.decoders.base_decoder import BaseDecoder
 from videoseg.models.decoders.kernel_proposal_head import Proposals
@@ -77,7 +78,7 @@ class KNetDecoder(BaseDecoder):
                 **(proposal_head or {}),
             }
         )
-        self.stages = nn.ModuleList(
+        self.stages = ModuleList(
             MODELS.build(
                 {
                     **dict(type='KernelUpdateHead', num_classes=num_things + num_stuff, in_channels=in_channels),

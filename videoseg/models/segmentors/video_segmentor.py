@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import torch
 from mmdet.structures import DetDataSample, TrackDataSample
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleList
 from mmengine.structures import InstanceData, PixelData
-from torch import Tensor, nn
+from torch import Tensor
 
 from videoseg.models.segmentors.track_table import finish_tracks, update_track_table
 from videoseg.models.segmentors.windows import cut_windows, group_batch, stack_states, window_meta
@@ -55,7 +55,7 @@ class VideoSegmentor(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         necks = [neck] if isinstance(neck, dict) else list(neck or [])
-        self.neck = nn.ModuleList(MODELS.build(cfg) for cfg in necks)
+        self.neck = ModuleList(MODELS.build(cfg) for cfg in necks)
         self.decoder = MODELS.build(decoder)
         self.postprocessor = MODELS.build(postprocessor) if postprocessor else None
         self.tracker = MODELS.build(tracker) if tracker else None
