@@ -26,14 +26,15 @@ model = dict(
     ),
     postprocessor=dict(max_per_img=16, instance_score_thr=0.3, overlap_thr=0.4),
 )
-train_dataloader = dict(batch_size=2)
+train_dataloader = dict(batch_size=2, num_workers=1, persistent_workers=True)
+channels_last = True  # a tenth less time a step
 
 max_iters = 2100
 train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5))),
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, fused=True),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),  # fast learning would spoil its ImageNet weights
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

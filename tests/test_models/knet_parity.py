@@ -7,7 +7,7 @@ from tests.tool_module import load_tool
 from videoseg.models.task_modules import FrameTargets
 from videoseg.structures import PixelFeatures
 
-converter = load_tool('model_converters/video_knet.py')
+converter = load_tool('model_converters/convert_weights.py')
 
 RANK = dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=0.1)
 FOCAL = dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25)
@@ -38,7 +38,7 @@ def load_module(module, state_dict):
 
 def stage_state(state_dict):
     """Released names of one update head to ours."""
-    return {converter.convert_stage_key(k): v for k, v in state_dict.items()}
+    return converter.convert_stage(state_dict)
 
 
 def sub_state(state_dict, prefix):

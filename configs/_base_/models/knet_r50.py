@@ -1,4 +1,4 @@
-"""Image K-Net with ResNet-50 as published: focal semantic branch, ranking loss with stuff, masks trained at stride 4."""
+"""Image K-Net with ResNet-50 as published: focal semantic branch, ranking loss with stuff, masks at stride 4."""
 
 model = dict(
     type='VideoSegmentor',

@@ -63,7 +63,7 @@ def test_stages_parity(name):
     panoptic = 'pan' in name
     stage_cfg = record['cfg']['mask_head'][0]
     decoder = build(panoptic, criterion=dict(loss_rank=RANK if stage_cfg.get('loss_rank') else None))
-    state = {converter.convert_key(f'roi_head.{k}'): v for k, v in record['state_dict'].items()}
+    state = converter.convert_state_dict({f'roi_head.{k}': v for k, v in record['state_dict'].items()})
     load_module(decoder.stages, sub_state(state, 'decoder.stages.'))
     inputs, expected = record['inputs'], record['outputs']
     semantic = torch.zeros(2, decoder.num_things + decoder.num_stuff, *inputs['x'].shape[-2:])

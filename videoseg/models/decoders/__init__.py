@@ -2,20 +2,30 @@
 
 from videoseg.models.decoders.association_embedding_head import AssociationEmbeddingHead
 from videoseg.models.decoders.base_decoder import BaseDecoder
+from videoseg.models.decoders.clip_kernel_update_head import ClipKernelUpdateHead
+from videoseg.models.decoders.clip_knet_decoder import ClipKNetDecoder
+from videoseg.models.decoders.kernel_generate_head import KernelGenerateHead
 from videoseg.models.decoders.kernel_proposal_head import KernelProposalHead
 from videoseg.models.decoders.kernel_update_head import KernelUpdateHead
 from videoseg.models.decoders.kernel_updator import KernelUpdator
 from videoseg.models.decoders.knet_decoder import KNetDecoder
 from videoseg.models.decoders.previous_kernel_attention import PreviousKernelAttention
+from videoseg.models.decoders.semantic_knet_decoder import SemanticKNetDecoder
+from videoseg.models.decoders.tube_query_fusion import TubeQueryFusion
 from videoseg.models.decoders.video_knet_decoder import VideoKNetDecoder
 
 __all__ = [
     'AssociationEmbeddingHead',
     'BaseDecoder',
+    'ClipKNetDecoder',
+    'ClipKernelUpdateHead',
     'KNetDecoder',
+    'KernelGenerateHead',
     'KernelProposalHead',
     'KernelUpdateHead',
     'KernelUpdator',
     'PreviousKernelAttention',
+    'SemanticKNetDecoder',
+    'TubeQueryFusion',
     'VideoKNetDecoder',
 ]

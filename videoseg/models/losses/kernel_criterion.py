@@ -14,7 +14,7 @@ from videoseg.registry import MODELS
 
 def upsample(logits: Tensor, factor: int) -> Tensor:
     """Bilinear enlargement of (F, N, h, w) logits by an integer factor."""
-    if factor == 1 or logits.shape[1] == 0:
+    if factor == 1 or logits.numel() == 0:
         return logits
     return F.interpolate(logits, scale_factor=factor, mode='bilinear', align_corners=False)
 
@@ -66,12 +66,12 @@ class KernelCriterion(nn.Module):
         num_proposals: int | None = None,
         scale: int = 1,
     ) -> dict[str, Tensor]:
-        """Losses of F frames.
+        """Losses of F frames, or of F clips whose masks are tubes (then ``loss_mask``, ``loss_dice`` and ``loss_cls``).
 
         Only matched masks are brought to the resolution of the targets.
 
         Args:
-            mask_logits: (F, M, h, w).
+            mask_logits: (F, M, h, w), or tubes (F, M, T, h, w) with targets (G, T, h', w').
             matches: Matched thing kernels of every frame.
             targets: Ground truth of every frame.
             class_logits: (F, M, K) or None.
@@ -91,7 +91,8 @@ class KernelCriterion(nn.Module):
             frames.append(torch.full_like(rows, i))
             kernels.append(rows)
             truths.append(masks)
-        matched = upsample(mask_logits[torch.cat(frames), torch.cat(kernels)][None], scale)[0]
+        matched = mask_logits[torch.cat(frames), torch.cat(kernels)]
+        matched = upsample(matched, scale) if matched.dim() == 4 else upsample(matched[None], scale)[0]
         losses = self._mask_losses(matched, torch.cat(truths))
         if self.loss_rank is not None:
             losses['loss_rank'] = self._rank_loss(upsample(mask_logits, scale), kernels, truths)

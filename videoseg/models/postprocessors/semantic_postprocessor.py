@@ -16,7 +16,19 @@ class SemanticPostprocessor:
     As in ``specs/tube_link.md`` 3.4; a query with a fixed label counts for that class only. There are no identities in
     a semantic result: ``is_thing`` is False everywhere, ``query_index`` -1, and the score is the mean winning value of
     the segment, limited to 1.
+
+    Args:
+        source: ``'queries'``, or ``'semantic_logits'``: argmax of the decoder's dense branch, resized as logits, with
+            soft-max probabilities as values (as mmseg reads out its models).
+
+    Raises:
+        ValueError: For an unknown ``source``.
     """
+
+    def __init__(self, source: str = 'queries') -> None:
+        if source not in ('queries', 'semantic_logits'):
+            raise ValueError(f"SemanticPostprocessor: source must be 'queries' or 'semantic_logits', not {source!r}")
+        self.source = source
 
     def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
         """Segments of one clip, by ascending label, with ``segment_map`` and ``boxes``.
@@ -26,7 +38,7 @@ class SemanticPostprocessor:
             meta: Sizes.
 
         Raises:
-            ValueError: If the prediction holds more than one clip.
+            ValueError: If the prediction holds more than one clip, or no ``semantic_logits`` to read from.
         """
         check_single(prediction.mask_logits.shape[0])
         scores = prediction.class_scores()[0].float()
@@ -34,11 +46,15 @@ class SemanticPostprocessor:
         fixed = prediction.fixed_labels[:, None]
         columns = torch.arange(num_labels, device=scores.device)
         scores = scores * ((fixed < 0) | (fixed == columns))
-        frames = prediction.mask_logits.shape[2]
+        if self.source == 'semantic_logits' and prediction.semantic_logits is None:
+            raise ValueError("the decoder gives no semantic_logits: set SemanticPostprocessor(source='queries')")
         values, maps = [], []
-        for t in range(frames):
-            logits = enlarge(prediction.mask_logits[0, :, t : t + 1], prediction.mask_upsample)[:, 0]
-            value, label = self._argmax(logits, scores, meta)
+        for t in range(prediction.mask_logits.shape[2]):
+            if self.source == 'semantic_logits':
+                value, label = self._dense(prediction.semantic_logits[0, :num_labels, t], meta)
+            else:
+                logits = enlarge(prediction.mask_logits[0, :, t : t + 1], prediction.mask_upsample)[:, 0]
+                value, label = self._argmax(logits, scores, meta)
             values.append(value)
             maps.append(label)
         label_map, value = torch.stack(maps), torch.stack(values)
@@ -56,6 +72,13 @@ class SemanticPostprocessor:
             segment_map=segment_map,
             boxes=boxes_of_map(segment_map[-1], len(labels)),
         )
+
+    @staticmethod
+    def _dense(logits: torch.Tensor, meta: FrameMeta) -> tuple[torch.Tensor, torch.Tensor]:
+        """Winning probability and label (H, W) of one frame's logits (K, h, w)."""
+        logits = resize_to_original(logits.float(), meta)
+        best, label = logits.max(0)
+        return (best - logits.logsumexp(0)).exp(), label
 
     @staticmethod
     def _argmax(mask_logits: torch.Tensor, scores: torch.Tensor, meta: FrameMeta) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,5 +4,14 @@ from videoseg.models.task_modules.frame_targets import FrameTargets, make_frame_
 from videoseg.models.task_modules.kernel_assigner import KernelAssigner, Match
 from videoseg.models.task_modules.kernel_dice_cost import KernelDiceCost
 from videoseg.models.task_modules.kernel_mask_cost import KernelMaskCost
+from videoseg.models.task_modules.tube_targets import make_tube_targets
 
-__all__ = ['FrameTargets', 'KernelAssigner', 'KernelDiceCost', 'KernelMaskCost', 'Match', 'make_frame_targets']
+__all__ = [
+    'FrameTargets',
+    'KernelAssigner',
+    'KernelDiceCost',
+    'KernelMaskCost',
+    'Match',
+    'make_frame_targets',
+    'make_tube_targets',
+]

@@ -52,7 +52,7 @@ class KernelAssigner:
         """Match the kernels of F frames; one copy to the host for all of them.
 
         Args:
-            mask_logits: (F, N, h, w).
+            mask_logits: (F, N, h, w), or tubes (F, N, T, h, w) of F clips.
             class_logits: (F, N, K) or None.
             targets: F ground truths, masks at the resolution of ``mask_logits``.
 
