@@ -20,6 +20,7 @@ SCHEMAS = {
     'schema_knet_s3_r50_fpn.json': 'configs/knet/r50_cityscapes_step.py',
     'schema_knet_s3_r50_fpn_1x_coco.json': 'configs/knet/r50_coco_instance.py',
     'schema_knet_s3_r50_fpn_1x_coco-panoptic.json': 'configs/knet/r50_coco_panoptic.py',
+    'schema_knet_track_r50_1x_youtubevis.json': 'configs/video_knet/r50_youtube_vis_2019.py',
     'schema_video_knet_s3_r50_rpn_1x_kitti_step_sigmoid_stride2_mask_embed_link_ffn_joint_train.json': (
         'configs/video_knet/r50_kitti_step_released.py'
     ),

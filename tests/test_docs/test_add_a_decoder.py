@@ -69,7 +69,7 @@ def test_the_decoder_trains_and_tests(project, tmp_path):
     out = tmp_path / 'metrics.json'
     args = ['projects/fixed_kernels/fixed_kernels_synthetic.py', tmp_path / 'iter_2.pth', '--work-dir', tmp_path]
     run('test.py', *args, '--out', out, cwd=project.parents[1])
-    metrics = json.loads(out.read_text())
+    metrics = json.loads(out.read_text())['metrics']
     for name in ('stq/STQ', 'stq/AQ', 'stq/SQ', 'vpq/VPQ'):
         assert 0 <= metrics[name] <= 1
 

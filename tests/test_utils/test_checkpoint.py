@@ -18,7 +18,7 @@ from videoseg.utils import (
     load_checkpoint_file,
     save_checkpoint_atomic,
 )
-from videoseg.utils.checkpoint import set_latest_checkpoint, to_plain
+from videoseg.utils.checkpoint import file_sha256, local_checkpoint, set_latest_checkpoint, to_plain
 
 
 @pytest.fixture
@@ -192,3 +192,27 @@ def test_latest_checkpoint_survives_a_move(tmp_path):
     assert latest_checkpoint(old) == str(old / 'iter_3.pth')
     old.rename(new)
     assert latest_checkpoint(new) == str(new / 'iter_3.pth')
+
+
+def test_local_name_and_hash_of_a_checkpoint(tmp_path, monkeypatch):
+    (tmp_path / 'a.pth').write_bytes(b'abc')
+    assert local_checkpoint(tmp_path / 'a.pth') == str(tmp_path / 'a.pth')
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert local_checkpoint('~/a.pth') == str(tmp_path / 'a.pth')
+    assert file_sha256(tmp_path / 'a.pth') == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+
+
+def test_a_url_is_downloaded_once(tmp_path, monkeypatch):
+    asked = []
+
+    def download(url, file, progress):
+        asked.append(url)
+        with open(file, 'wb') as out:
+            out.write(b'abc')
+
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    url = 'https://example.org/folder/a.pth?download=1'
+    names = [local_checkpoint(url) for _ in range(2)]
+    assert names == [str(tmp_path / 'checkpoints' / 'a.pth')] * 2
+    assert asked == [url]

@@ -1,5 +1,6 @@
 """Checkpoint files: written atomically, read as plain data only."""
 
+import hashlib
 import logging
 import os
 import os.path as osp
@@ -179,7 +180,7 @@ def load_checkpoint_file(path: str | Path, map_location: Any = 'cpu', allow_unsa
         FileNotFoundError: If there is no such file.
         CheckpointLoadError: If the file is truncated, is no checkpoint, or holds Python objects.
     """
-    file = _local_copy(str(path))
+    file = local_checkpoint(path)
     if not osp.isfile(file):
         raise FileNotFoundError(f'checkpoint {file} does not exist')
     checkpoint = _read(file, map_location, allow_unsafe)
@@ -226,8 +227,19 @@ def _culprit(message: str, length: int = 200) -> str:
     return telling[0][:length] if telling else 'it ends early'
 
 
-def _local_copy(path: str) -> str:
-    """Download a URL once (rank 0 first) and give the local file's name."""
+def file_sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file, which tells exactly which release it is."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def local_checkpoint(path: str | Path) -> str:
+    """Name of a checkpoint's local file; a URL is downloaded once (rank 0 first) into torch's hub folder.
+
+    Raises:
+        CheckpointLoadError: If it cannot be downloaded.
+    """
+    path = str(path)
     if not path.startswith(('http://', 'https://')):
         return osp.expanduser(path)
     from mmengine.dist import barrier, is_main_process

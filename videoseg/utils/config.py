@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 # Keys that are read by someone besides Runner.__init__.
 _OTHER_KEYS = (
     'activation_checkpointing',
+    'channels_last',
     'compile',
     'custom_imports',
     'efficient_conv_bn_eval',
@@ -32,6 +33,7 @@ _OTHER_KEYS = (
 _HELPER_KEYS = (
     'backend_args',
     'classes',
+    'crop_size',
     'data_root',
     'dataset_type',
     'image_size',
