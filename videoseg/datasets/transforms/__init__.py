@@ -5,5 +5,6 @@ from videoseg.datasets.transforms.clip_sample import ClipSample
 from videoseg.datasets.transforms.load_instance_tracks import LoadInstanceTracks
 from videoseg.datasets.transforms.load_panoptic_map import LoadPanopticMap
 from videoseg.datasets.transforms.pack_clip_inputs import PackClipInputs
+from videoseg.datasets.transforms.pseudo_clip import PseudoClip
 
-__all__ = ['ClipCrop', 'ClipSample', 'LoadInstanceTracks', 'LoadPanopticMap', 'PackClipInputs']
+__all__ = ['ClipCrop', 'ClipSample', 'LoadInstanceTracks', 'LoadPanopticMap', 'PackClipInputs', 'PseudoClip']
