@@ -11,6 +11,7 @@ from mmengine.config import Config
 from tests.test_engine import tiny_parts  # noqa: F401  (registers)
 from tests.test_engine.distributed import run_ranks
 from tests.test_engine.tiny_config import tiny_config_text
+from tests.test_models.tiny_models import TINY, batch, video
 from videoseg.engine import VideoSegRunner
 from videoseg.engine.hooks.random_state_hook import get_random_state, set_random_state
 from videoseg.registry import MODELS
@@ -215,3 +216,18 @@ def test_instance_data_may_lack_the_stuff_in_tests_only():
     assert runner._expected_meta(checkpoint)['classes'] == ['person', 'car']
     with pytest.raises(ValueError, match='the model has 2 thing and 1 stuff classes, the data set  has 2 and 0'):
         runner._check_class_counts()
+
+
+def test_channels_last_changes_the_memory_layout_only(config):
+    losses, layouts, weights = [], [], None
+    for number, channels_last in enumerate((False, True)):
+        cfg = config(work_dir=f'run{number}', options={'channels_last': channels_last})
+        cfg.model = copy.deepcopy(TINY)
+        model = VideoSegRunner.from_cfg(cfg).model.eval()
+        weights = weights or copy.deepcopy(model.state_dict())
+        model.load_state_dict(weights)
+        data = batch(model, video(0, frames=2), video(1, frames=2), training=True)
+        losses.append({name: float(value) for name, value in model(**data, mode='loss').items()})
+        layouts.append(model.backbone._conv_stem.weight.is_contiguous(memory_format=torch.channels_last))
+    assert layouts == [False, True]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
