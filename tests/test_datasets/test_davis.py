@@ -4,7 +4,8 @@ import pytest
 from tests.test_datasets.listed_files import SIZE, TEST, TRAIN, davis_args, davis_mask, save, write_davis
 from videoseg.datasets import DAVISDataset
 from videoseg.datasets.samplers import WindowIndex
-from videoseg.structures.ids import VOID_ID
+from videoseg.evaluation.formats.davis import DAVIS_VOID_ID
+from videoseg.structures.ids import VOID_ID, VOID_LABEL, decode_ids
 
 
 @pytest.fixture
@@ -18,8 +19,9 @@ def test_object_ids_are_kept(root):
     frames = dataset[WindowIndex(0, 0, 3, 0)]['data_samples'].video_data_samples
     for t, frame in enumerate(frames):
         wanted = davis_mask(t).astype(int)
-        wanted[(wanted == 0) | (wanted == 255)] = VOID_ID
+        wanted[wanted == 0], wanted[wanted == 255] = VOID_ID, DAVIS_VOID_ID
         assert np.array_equal(frame.gt_panoptic_seg.panoptic_seg[0].numpy(), wanted)
+    assert decode_ids(DAVIS_VOID_ID)[0] == VOID_LABEL  # for all metrics but J&F, void is like the background
 
 
 def test_training(root):

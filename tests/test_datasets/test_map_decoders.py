@@ -4,6 +4,7 @@ from PIL import Image
 
 from videoseg.datasets import LabelMap
 from videoseg.datasets.map_decoders import MAP_DECODERS
+from videoseg.evaluation.formats.davis import DAVIS_VOID_ID
 from videoseg.evaluation.formats.id_png import write_id_png
 from videoseg.structures.ids import VOID_ID, encode_ids
 
@@ -102,7 +103,7 @@ def test_vspw_and_davis(tmp_path):
     assert found['gt_seg_map'].tolist() == [[VOID_ID, 0, encode_ids(2, 0), VOID_ID]]
     assert found['gt_raw_seg'].tolist() == [[0, 12, 3, 255]]
     objects = decode('davis', tmp_path / 'a.png', (1, 4), LabelMap(('object',), 1, (1,)))['gt_seg_map']
-    assert objects.tolist() == [[VOID_ID, 12, 3, VOID_ID]]
+    assert objects.tolist() == [[VOID_ID, 12, 3, DAVIS_VOID_ID]]
 
 
 @pytest.mark.parametrize('encoding', sorted(MAP_DECODERS))

@@ -135,3 +135,21 @@ def test_wrong_arguments(run, tmp_path, capsys):
     assert 'gone.json: json file missing' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run(a, a, '--samples', '0')
+    with pytest.raises(SystemExit):
+        run(a, a, '--seed', '-1')
+
+
+@pytest.mark.parametrize(
+    ('place', 'value', 'message'),
+    [
+        ('protocol', None, 'protocol, metrics and per_video must be objects'),
+        ('protocol', {'metrics': None}, 'its protocol has no metrics'),
+        ('per_video', [], 'protocol, metrics and per_video must be objects'),
+        ('per_video', {'v0': None}, "'v0' holds something that is neither a number nor null"),
+        ('per_video', {'v0': {'vpq/VPQ': 'x'}}, "'v0' holds something that is neither a number nor null"),
+        ('metrics', {'vpq/VPQ': float('nan')}, "'metrics' holds something that is neither a number nor null"),
+    ],
+)
+def test_malformed_results_are_named(run, place, value, message):
+    status, output = run(result([0.5, 0.6]), result([0.5, 0.6]) | {place: value})
+    assert status == 1 and re.search(f'b.json: {message}', output.err), output.err

@@ -10,6 +10,7 @@ compared.
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.samples < 1:
         parser.error('--samples must be at least 1')
+    if args.seed < 0:
+        parser.error('--seed must not be negative')
     return args
 
 
@@ -45,7 +48,18 @@ def load(path: str) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict) or not {'protocol', 'metrics', 'per_video'} <= content.keys():
         raise ValueError(f'{path}: is no result of eval_results.py or test.py (protocol, metrics, per_video)')
+    if not all(isinstance(content[key], dict) for key in ('protocol', 'metrics', 'per_video')):
+        raise ValueError(f'{path}: protocol, metrics and per_video must be objects')
+    if not isinstance(content['protocol'].get('metrics'), dict):
+        raise ValueError(f'{path}: its protocol has no metrics')
+    for where, row in {'metrics': content['metrics'], **content['per_video']}.items():
+        if not isinstance(row, dict) or not all(_is_number(x) for x in row.values()):
+            raise ValueError(f'{path}: {where!r} holds something that is neither a number nor null')
     return content
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and math.isfinite(value))
 
 
 def check_comparable(a: dict[str, Any], b: dict[str, Any]) -> None:

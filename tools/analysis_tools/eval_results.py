@@ -24,7 +24,7 @@ from videoseg.evaluation.benchmarks import FORMATS, BaseBenchmark, get_benchmark
 from videoseg.evaluation.benchmarks.evaluate import evaluate
 from videoseg.evaluation.formats.files import read_json, write_json
 
-PROBLEMS = (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError)
+PROBLEMS = (OSError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError, MemoryError)
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:

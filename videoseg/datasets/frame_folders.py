@@ -1,8 +1,9 @@
 """Finding the frames of sequences on disk, and telling what is missing."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from videoseg.evaluation.formats.files import natural_key
 
 Frames = dict[str, str]
 
@@ -81,9 +82,3 @@ def list_frames(folder: Path, suffixes: Sequence[str]) -> Frames:
             raise ValueError(f'{path} and {frames[path.stem]}: two files for one frame; remove one')
         frames[path.stem] = str(path)
     return {name: frames[name] for name in sorted(frames, key=natural_key)}
-
-
-def natural_key(name: str) -> list[tuple[bool, int, str]]:
-    """Sorting key of a name: 2 comes before 10."""
-    parts = re.findall(r'\d+|\D+', name)
-    return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]

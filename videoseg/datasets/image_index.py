@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from videoseg.datasets.frame_folders import Frames, list_frames, natural_key
-from videoseg.evaluation.formats.files import safe_join
+from videoseg.datasets.frame_folders import Frames, list_frames
+from videoseg.evaluation.formats.files import natural_key, safe_join
 
 
 class ImageIndex:

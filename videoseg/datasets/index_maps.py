@@ -3,7 +3,7 @@
 import numpy as np
 
 from videoseg.datasets.label_map import LabelMap
-from videoseg.evaluation.formats.davis import VOID_OBJECT, read_davis
+from videoseg.evaluation.formats.davis import DAVIS_VOID_ID, VOID_OBJECT, read_davis
 from videoseg.evaluation.formats.vspw import read_vspw_gt, vspw_labels
 from videoseg.structures.ids import DIVISOR, VOID_ID, VOID_LABEL
 
@@ -34,7 +34,8 @@ def read_vspw_map(path: str, size: tuple[int, int], label_map: LabelMap) -> tupl
 def read_davis_map(path: str, size: tuple[int, int], label_map: LabelMap) -> np.ndarray:
     """Read an object map of DAVIS: 0 is the background, 255 is void, all others are ids of objects.
 
-    Objects have no class: all of them get label 0. Background and void both are void in the result.
+    Objects have no class: all of them get label 0. Background and void both have the void label; void has the instance
+    number of :data:`DAVIS_VOID_ID`.
 
     Args:
         path: 8-bit palette (or grey) PNG.
@@ -51,5 +52,6 @@ def read_davis_map(path: str, size: tuple[int, int], label_map: LabelMap) -> np.
     Source: ``specs/evaluators.md`` sections 9 and 10.
     """
     objects = read_davis(path, size).astype(np.int32)
-    objects[(objects == 0) | (objects == VOID_OBJECT)] = VOID_ID
-    return objects
+    ids = np.where(objects == 0, VOID_ID, objects)
+    ids[objects == VOID_OBJECT] = DAVIS_VOID_ID
+    return ids

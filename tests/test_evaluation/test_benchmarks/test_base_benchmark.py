@@ -55,6 +55,18 @@ def test_wrong_metrics_are_refused(step):
         step(metrics=['stq'], windows=[1])
 
 
+@pytest.mark.parametrize(('name', 'metric'), [('youtube_vis', 'ap'), ('ovis', 'ap'), ('davis', 'jf'), ('vspw', 'vss')])
+def test_windows_of_metrics_without_any_are_refused(tmp_path, name, metric):
+    with pytest.raises(ValueError, match=rf"none of the metrics \['{metric}'\] has windows"):
+        get_benchmark(name)(tmp_path, tmp_path, [metric], windows=[2])
+
+
+@pytest.mark.parametrize('value', [-1, 256])
+def test_void_class_beyond_the_codec_is_refused(step, value):
+    with pytest.raises(ValueError, match=rf'void_raw_id is {value}, expected a class id in \[0, 255\]'):
+        step(options={'void_raw_id': value})
+
+
 def test_missing_paths_are_named(tmp_path):
     (tmp_path / 'gt').mkdir()
     with pytest.raises(FileNotFoundError, match='gone: predictions missing'):

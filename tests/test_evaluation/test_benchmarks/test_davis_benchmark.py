@@ -54,6 +54,16 @@ def test_equals_the_statistics_of_the_same_maps(folders):
     assert {x: result[x] for x in JAndF.names} == {x: by_hand[x] for x in JAndF.names}
 
 
+def test_frames_are_in_natural_order(tmp_path):
+    for t, ids in enumerate(video(0, num_frames=12)):
+        write_davis(tmp_path / 'gt' / 'bear' / f'{t}.png', ids)
+        if 0 < t < 11:  # the first and the last one are not scored
+            write_davis(tmp_path / 'pred' / 'bear' / f'{t}.png', ids)
+    benchmark = DavisBenchmark(tmp_path / 'gt', tmp_path / 'pred')
+    assert benchmark.frames['bear'] == [f'{t}.png' for t in range(12)]
+    assert run(benchmark)['J_mean'] == 1
+
+
 def test_unsupervised(folders):
     result = run(DavisBenchmark(*folders, options={'matching': 'best'}))
     assert result['J&F'] == expected(matching='best', void_pixels='ignore')['J&F']
@@ -78,7 +88,7 @@ def test_split(folders, tmp_path):
     with pytest.raises(ValueError, match='cat'):
         DavisBenchmark(*folders, split=tmp_path / 'val.txt')
     (tmp_path / 'val.txt').write_text('')
-    with pytest.raises(FileNotFoundError, match='val.txt: no video there'):
+    with pytest.raises(ValueError, match='val.txt: names no video'):
         DavisBenchmark(*folders, split=tmp_path / 'val.txt')
 
 

@@ -114,3 +114,17 @@ def test_lists_must_agree(tmp_path, classes):
         KittiStepBenchmark(args[0], tmp_path / 'empty')
     with pytest.raises(FileNotFoundError, match='empty: no <sequence>/<frame>.png there'):
         KittiStepBenchmark(tmp_path / 'empty', args[1])
+
+
+def test_frames_without_leading_zeros_are_in_order(tmp_path, classes):
+    videos = {name: clip for name, clip in clips(12).items()}
+    numbers = []
+    for digits in (6, 0):
+        root = tmp_path / str(digits)
+        for kind, position in (('gt', 0), ('pred', 1)):
+            for name, clip in videos.items():
+                for t, ids in enumerate(clip[position]):
+                    save_step(root / kind / name / f'{t:0{digits or 1}d}.png', ids, RAW_IDS)
+        benchmark = KittiStepBenchmark(root / 'gt', root / 'pred', ['vpq', 'vc'], classes=classes)
+        numbers.append(evaluate(benchmark)['metrics'])
+    assert numbers[0] == numbers[1] and numbers[0]['vpq/VPQ_6'] != numbers[0]['vpq/VPQ_1']

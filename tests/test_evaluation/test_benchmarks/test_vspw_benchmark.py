@@ -185,3 +185,16 @@ def test_wrong_arguments_are_refused(small_files):
         VSPWBenchmark(*small_files, options=dict(windows='8'))
     with pytest.raises(ValueError, match=r"has no metrics \['stq'\]"):
         VSPWBenchmark(*small_files, ['stq'])
+
+
+def test_two_classes_of_one_value_are_refused(small_files, tmp_path):
+    path = tmp_path / 'labels.json'
+    path.write_text('{"others": 0, "wall": 1, "ceiling": 1}')
+    with pytest.raises(ValueError, match="labels.json: 'wall' has the value 1 of another class"):
+        VSPWBenchmark(*small_files, classes=path)
+
+
+def test_a_list_that_is_no_text_is_named(small_files):
+    (small_files[0] / 'val.txt').write_bytes(b'\xe9\xff\n')
+    with pytest.raises(ValueError, match='val.txt: is no list of videos in UTF-8'):
+        VSPWBenchmark(*small_files)

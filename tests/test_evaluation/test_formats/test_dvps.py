@@ -102,3 +102,9 @@ def test_unwritable_maps_are_refused(dvps, tmp_path):
     for table in ((1, 1), (32,), (65,), (-1,)):
         with pytest.raises(ValueError, match='must be distinct'):
             DVPS(table)
+
+
+@pytest.mark.parametrize('value', [-1, 66, 300])
+def test_void_class_beyond_the_codec_is_refused(value):
+    with pytest.raises(ValueError, match=rf'void_raw_id is {value}, expected a class id in \[0, 65\]'):
+        DVPS((0, 1), void_raw_id=value)

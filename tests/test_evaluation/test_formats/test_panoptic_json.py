@@ -206,3 +206,28 @@ def test_files_that_are_no_json(tmp_path):
         read_vipseg(tmp_path)
     with pytest.raises(FileNotFoundError, match='gone.json: json file missing'):
         read_vipseg(tmp_path / 'gone.json')
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(category_id=[1]), r'segment id \d+ has the unknown category \[1\]'),
+        (dict(category_id=None), r'segment id \d+ has the unknown category None'),
+        (dict(area=float('nan')), r'segment id \d+: area and iscrowd must be numbers in \[0, '),
+        (dict(area=float('inf')), r'segment id \d+: area and iscrowd must be numbers in \[0, '),
+        (dict(area=10**400), r'segment id \d+: area and iscrowd must be numbers in \[0, '),
+    ],
+)
+def test_values_of_other_types_name_video_and_frame(tmp_path, changes, message):
+    content = write_vipseg(tmp_path, clip_segments())
+    rewrite(tmp_path, content, lambda x: first_segments(x)[0].update(changes))
+    with pytest.raises(ValueError, match=f"pred.json: video 'a', frame '00000000': {message}"):
+        read_vipseg(tmp_path / 'pred.json', labels=LABELS)
+
+
+@pytest.mark.parametrize('height', [None, '24', 24.0, 0])
+def test_wrong_sizes_name_video_and_frame(tmp_path, height):
+    content = write_vipseg(tmp_path, clip_segments())
+    rewrite(tmp_path, content, lambda x: x['gt']['videos'][0]['images'][0].update(height=height))
+    with pytest.raises(ValueError, match=r"video 'a', frame '00000000': height and width are \("):
+        read_vipseg(tmp_path / 'gt.json', labels=LABELS)

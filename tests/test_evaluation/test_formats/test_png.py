@@ -63,10 +63,27 @@ def test_truncated_file_is_named(tmp_path):
     rng = np.random.default_rng(0)
     save_png(tmp_path / 'a.png', rng.integers(0, 256, (40, 40, 3)).astype(np.uint8))
     data = (tmp_path / 'a.png').read_bytes()
-    for length in (len(data) // 2, 60, 20, 3, 0):
+    for length in (*range(len(data) - 24, len(data)), len(data) // 2, 60, 20, 3, 0):
         (tmp_path / 'a.png').write_bytes(data[:length])
         with pytest.raises(ValueError, match=r'a.png: (cannot be read, perhaps truncated|not an image)'):
             open_packed_rgb(tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('place', [-14, -16, -1, -3, 30])  # the sums of IDAT, IEND and IHDR
+def test_a_wrong_sum_is_found(tmp_path, place):
+    save_png(tmp_path / 'a.png', np.zeros((4, 4), np.uint8))
+    data = bytearray((tmp_path / 'a.png').read_bytes())
+    data[place] ^= 0x55
+    (tmp_path / 'a.png').write_bytes(data)
+    with pytest.raises(ValueError, match=r'a.png: (cannot be read, perhaps truncated|not an image)'):
+        open_png(tmp_path / 'a.png', ('L',))
+
+
+def test_what_follows_the_end_does_not_matter(tmp_path):
+    save_png(tmp_path / 'a.png', np.array([[3, 4]], np.uint8))
+    with (tmp_path / 'a.png').open('ab') as file:
+        file.write(b'more')
+    assert open_png(tmp_path / 'a.png', ('L',)).tolist() == [[3, 4]]
 
 
 def test_other_formats_are_refused(tmp_path):

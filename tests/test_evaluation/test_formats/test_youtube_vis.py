@@ -99,12 +99,22 @@ def test_areas_may_be_missing(tmp_path):
     assert [x.area for x in YouTubeVIS(write(tmp_path, data)).read_video('7').tracks] == [None, 0]
 
 
+@pytest.mark.parametrize('area', [-1, float('nan'), float('inf'), 10**400, 'large'])
+def test_wrong_areas(tmp_path, area):
+    data = content()
+    data['annotations'][0]['areas'][0] = area
+    with pytest.raises(ValueError, match='video 7, annotation 30: areas are '):
+        YouTubeVIS(write(tmp_path, data)).read_video('7')
+
+
 @pytest.mark.parametrize(
     ('place', 'changes', 'message'),
     [
         ('', dict(annotations=None), r'gt.json: has no annotations; the ground truth of this split is hidden'),
+        ('', dict(annotations=[]), r'gt.json: has no annotations; the ground truth of this split is hidden'),
         ('', dict(videos={}), r'gt.json: no YouTube-VIS json'),
         ('videos', dict(height=0), 'video 7: height is 0'),
+        ('videos', dict(height=True), 'video 7: height is True'),
         ('videos', dict(length='3'), "video 7: length is '3'"),
         ('videos', dict(length=4), 'video 7: has no list of 4 file_names'),
         ('videos', dict(id='7'), 'video without an integer id'),
@@ -171,6 +181,7 @@ def test_results(tmp_path):
         (result(category_id=0), r'result 1 \(video 7\): category_id 0 is not in'),
         (result(score=None), r'result 1 \(video 7\): score is None'),
         (result(score=True), r'result 1 \(video 7\): score is True'),
+        (result(score=10**400), r'result 1 \(video 7\): score is 1000'),
         (result(score=float('nan')), r'result 1 \(video 7\): score is nan'),
         (result(segmentations=[None] * 2), r'result 1 \(video 7\): has 2 segmentations, the video has 3 frames'),
         (result(segmentations=[None] * 4), r'result 1 \(video 7\): has 4 segmentations, the video has 3 frames'),

@@ -103,6 +103,9 @@ def test_wrong_input_is_refused_and_leaves_nothing_behind():
         statistics.update('x', 0, histogram, [{'id': 5, 'category_id': 0}], [{'id': 7, 'category_id': 3}])
     with pytest.raises(ValueError, match=r"video 'x', frame 0, ground truth: ids \[5\] are in the map but not"):
         statistics.update('x', 0, histogram, [], [{'id': 7, 'category_id': 1}])
+    small = [{'id': 5, 'category_id': 1, 'area': 1}]  # two pixels in the map: the IoU would be above 1
+    with pytest.raises(ValueError, match=r"video 'x', frame 0, ground truth: segments_info gives id 5 the area 1, the"):
+        statistics.update('x', 0, histogram, small, [{'id': 7, 'category_id': 1}])
     assert statistics.videos == {}
     with pytest.raises(ValueError, match='min_overlap'):
         PQ(3, [0], min_overlap=0.4)

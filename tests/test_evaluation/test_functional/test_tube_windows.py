@@ -1,6 +1,5 @@
 """Windows that slide, against windows that are put together anew from scratch, with plain dicts."""
 
-
 import numpy as np
 import pytest
 

@@ -44,6 +44,7 @@ PRESETS: dict[str, ScenePreset] = {
     'quickstart': ScenePreset(
         name='quickstart',
         num_train=64,
+        num_val=12,
         val_frames=24,
         slots=(2, 3),
         radius=(0.2, 0.3),

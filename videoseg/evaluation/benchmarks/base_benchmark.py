@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from videoseg.evaluation.functional.video_statistics import VideoStatistics
 
 Statistics = dict[str, VideoStatistics]
+WINDOWED = frozenset({'vpq', 'dvpq', 'vc'})
+"""Metrics that have windows."""
 
 
 class BaseBenchmark(ABC):
@@ -35,8 +37,8 @@ class BaseBenchmark(ABC):
 
     Raises:
         FileNotFoundError: If something is not there.
-        ValueError: If a metric or an option does not exist for this format, or lists disagree; naming video, frame and
-            id.
+        ValueError: If a metric or an option does not exist for this format, windows are given to metrics without
+            any, or lists disagree; naming video, frame and id.
     """
 
     available: ClassVar[tuple[str, ...]]
@@ -59,6 +61,8 @@ class BaseBenchmark(ABC):
             raise ValueError(f'metrics are {list(self.metrics)}, expected distinct ones of {", ".join(self.available)}')
         if unknown := [x for x in self.metrics if x not in self.available]:
             raise ValueError(f'{type(self).__name__} has no metrics {unknown}; it has {", ".join(self.available)}')
+        if self.windows is not None and not WINDOWED & set(self.metrics):
+            raise ValueError(f'windows are given, but none of the metrics {list(self.metrics)} has windows')
         self.options = {**self.default_options, **self._read_options(options or {})}
         for path, what in ((self.gt, 'ground truth'), (self.pred, 'predictions')):
             if not path.exists():

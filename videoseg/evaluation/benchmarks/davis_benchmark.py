@@ -9,7 +9,8 @@ import numpy as np
 from videoseg.evaluation.benchmarks.base_benchmark import BaseBenchmark, Statistics
 from videoseg.evaluation.benchmarks.frame_errors import check_same_names, frame_errors
 from videoseg.evaluation.formats.davis import VOID_OBJECT, read_davis
-from videoseg.evaluation.formats.files import safe_join
+from videoseg.evaluation.formats.files import list_folders, list_pngs, safe_join
+from videoseg.evaluation.formats.vspw import read_vspw_split
 from videoseg.evaluation.functional.j_and_f import JAndF
 
 
@@ -43,7 +44,7 @@ class DavisBenchmark(BaseBenchmark):
     ) -> None:
         super().__init__(gt, pred, metrics, windows, options)
         self.build_statistics()
-        names = _folders(self.gt) if split is None else _read_split(Path(split))
+        names = _folders(self.gt) if split is None else read_vspw_split(split)
         if not names:
             raise FileNotFoundError(f'{split or self.gt}: no video there, expected <video>/<frame>.png')
         check_same_names(names, _folders(self.pred), f'{self.pred}: video')
@@ -52,8 +53,7 @@ class DavisBenchmark(BaseBenchmark):
     def _list_frames(self, video_id: str, source: str | Path) -> list[str]:
         """Names of the frames, in order; those in between must be there in the predictions."""
         gt, pred = (
-            sorted(x.name for x in safe_join(folder, video_id, str(source)).glob('*.png'))
-            for folder in (self.gt, self.pred)
+            [f'{x}.png' for x in list_pngs(safe_join(folder, video_id, str(source)))] for folder in (self.gt, self.pred)
         )
         if not gt:
             raise FileNotFoundError(f'{self.gt / video_id}: no frames there, expected <frame>.png')
@@ -94,10 +94,4 @@ class DavisBenchmark(BaseBenchmark):
 def _folders(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: is no folder of <video>/<frame>.png')
-    return sorted(x.name for x in folder.iterdir() if x.is_dir())
-
-
-def _read_split(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: list of videos missing')
-    return [x.strip() for x in path.read_text(encoding='utf-8').splitlines() if x.strip()]
+    return list_folders(folder)

@@ -8,6 +8,7 @@ from videoseg.evaluation.benchmarks.base_benchmark import Statistics
 from videoseg.evaluation.benchmarks.frame_errors import check_same_names, frame_errors
 from videoseg.evaluation.benchmarks.panoptic_benchmark import PanopticBenchmark
 from videoseg.evaluation.formats import ClassTable, KittiStep
+from videoseg.evaluation.formats.files import list_folders, list_pngs
 from videoseg.evaluation.functional import JointHistogram, joint_histogram
 from videoseg.structures.ids import DIVISOR
 
@@ -76,8 +77,8 @@ class KittiStepBenchmark(PanopticBenchmark):
 
 
 def list_frames(folder: Path) -> dict[str, list[str]]:
-    """Sub-folder -> names of its PNGs without suffix, both sorted; sub-folders without PNG are left out."""
+    """Sub-folder -> names of its PNGs without suffix, both in natural order; those without PNG are left out."""
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: is no folder of <sequence>/<frame>.png')
-    found = {x.name: sorted(y.stem for y in x.glob('*.png')) for x in sorted(folder.iterdir()) if x.is_dir()}
+    found = {name: list_pngs(folder / name) for name in list_folders(folder)}
     return {name: frames for name, frames in found.items() if frames}

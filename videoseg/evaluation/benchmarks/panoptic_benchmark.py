@@ -51,8 +51,6 @@ class PanopticBenchmark(BaseBenchmark):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(gt, pred, metrics, windows, options)
-        if windows is not None and not {'vpq', 'dvpq', 'vc'} & set(self.metrics):
-            raise ValueError(f'windows are given, but none of the metrics {list(self.metrics)} has windows')
 
     @property
     def classes(self) -> tuple[str, ...]:

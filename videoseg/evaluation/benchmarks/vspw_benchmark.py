@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from videoseg.evaluation.benchmarks.base_benchmark import BaseBenchmark, Statistics
 from videoseg.evaluation.benchmarks.frame_errors import check_same_names, frame_errors
 from videoseg.evaluation.formats.class_table import ClassTable
-from videoseg.evaluation.formats.files import read_json
+from videoseg.evaluation.formats.files import list_folders, list_pngs, read_json
 from videoseg.evaluation.formats.vspw import (
     MAX_CLASSES,
     NUM_CLASSES,
@@ -60,8 +60,6 @@ class VSPWBenchmark(BaseBenchmark):
         split: str = 'val',
     ) -> None:
         super().__init__(gt, pred, metrics, windows, options)
-        if windows is not None and 'vc' not in self.metrics:
-            raise ValueError(f'windows are given, but none of the metrics {list(self.metrics)} has windows')
         self.split = split
         label_file = self.gt / LABEL_FILE
         if classes is None and label_file.is_file():
@@ -70,11 +68,10 @@ class VSPWBenchmark(BaseBenchmark):
         self.build_statistics()  # wrong options are found before anything is read
         names = read_vspw_split(self.gt / f'{split}.txt')
         self.frames = {name: _frames(self.gt / 'data' / name / 'mask', name) for name in names}
-        found = sorted(x.name for x in self.pred.iterdir() if x.is_dir()) if self.pred.is_dir() else []
+        found = list_folders(self.pred) if self.pred.is_dir() else []
         check_same_names(names, found, f'{self.pred}: video')
         for name, frames in self.frames.items():
-            predicted = sorted(x.stem for x in (self.pred / name).glob('*.png'))
-            check_same_names(frames, predicted, f'{self.pred}: video {name!r}, frame')
+            check_same_names(frames, list_pngs(self.pred / name), f'{self.pred}: video {name!r}, frame')
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -132,6 +129,8 @@ def read_vspw_classes(path: str | Path) -> tuple[str, ...]:
         if bad := [name for name, value in content.items() if type(value) is not int]:
             raise ValueError(f'{path}: the value of {bad[0]!r} is no integer; expected {{name: value in the masks}}')
         named = {value - 1: name for name, value in content.items() if value not in (0, 255)}
+        if twice := [name for name, value in content.items() if named.get(value - 1, name) != name]:
+            raise ValueError(f'{path}: {twice[0]!r} has the value {content[twice[0]]} of another class')
     else:
         table = ClassTable.from_entries(content, str(path))
         named = dict(zip(table.ids, table.names, strict=True))
@@ -151,7 +150,7 @@ def _generic(count: int) -> tuple[str, ...]:
 
 def _frames(folder: Path, video_id: str) -> list[str]:
     """Names of the masks of a video without suffix, in time order."""
-    names = sorted(x.stem for x in folder.glob('*.png'))
+    names = list_pngs(folder)
     if not names:
         raise FileNotFoundError(f'{folder}: no masks of video {video_id!r} there')
     return names

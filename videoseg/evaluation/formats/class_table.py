@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg.evaluation.formats.files import read_json
+from videoseg.structures.ids import VOID_LABEL
 
 CITYSCAPES_NAMES = (
     'road',
@@ -83,15 +84,19 @@ class ClassTable:
             source: File, for messages.
 
         Raises:
-            ValueError: If the list is empty or malformed, or an id or name is there twice.
+            ValueError: If the list is empty or malformed, or too long, or an id or name is there twice.
         """
         if not isinstance(entries, list | tuple) or not entries:
             raise ValueError(f'{source}: expected a list of classes {{id, name, isthing}}')
         rows = []
         for entry in entries:
-            if not isinstance(entry, Mapping) or not isinstance(entry.get('id'), int) or 'isthing' not in entry:
+            if not isinstance(entry, Mapping) or type(entry.get('id')) is not int or 'isthing' not in entry:
                 raise ValueError(f'{source}: class {entry!r} needs an integer id, and isthing')
+            if entry['isthing'] not in (0, 1, False, True):
+                raise ValueError(f'{source}: class {entry!r}: isthing must be true, false, 1 or 0')
             rows.append((entry['id'], str(entry.get('name', entry['id'])), bool(entry['isthing'])))
+        if len(rows) > VOID_LABEL:
+            raise ValueError(f'{source}: {len(rows)} classes, at most {VOID_LABEL} are possible')
         rows.sort(key=lambda row: not row[2])  # things first, otherwise in the order of the file
         for column, what in ((0, 'id'), (1, 'name')):
             values = [row[column] for row in rows]

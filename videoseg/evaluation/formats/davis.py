@@ -9,9 +9,12 @@ import numpy as np
 from videoseg.evaluation.formats.files import safe_join
 from videoseg.evaluation.formats.frame_name import FrameName
 from videoseg.evaluation.formats.png import open_png, save_png
+from videoseg.structures.ids import VOID_ID
 
 MAX_OBJECTS = 254
 VOID_OBJECT = 255
+DAVIS_VOID_ID = VOID_ID + 1
+"""Void pixels in maps of panoptic ids, where the background is void too: an instance number tells them apart."""
 
 
 def read_davis(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:

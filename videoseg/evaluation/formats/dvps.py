@@ -41,6 +41,8 @@ class DVPS:
     def __init__(self, raw_ids: Sequence[int], void_raw_id: int = 32) -> None:
         raw_ids = [int(x) for x in raw_ids]
         highest = ((1 << 16) - 1) // _FILE_DIVISOR - 1
+        if not 0 <= void_raw_id <= highest + 1:
+            raise ValueError(f'void_raw_id is {void_raw_id}, expected a class id in [0, {highest + 1}]')
         if len(set(raw_ids)) != len(raw_ids) or not all(0 <= x <= highest and x != void_raw_id for x in raw_ids):
             raise ValueError(
                 f'raw_ids {raw_ids} must be distinct, in [0, {highest}] and without the void {void_raw_id}'

@@ -2,7 +2,8 @@
 
 import json
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 
@@ -42,9 +43,26 @@ def safe_join(folder: str | Path, name: str, source: str) -> Path:
         source: Where it was read, for the message.
 
     Raises:
-        ValueError: If the path is absolute or leads out of the folder.
+        ValueError: If the path is absolute, leads out of the folder or is one of Windows.
     """
     parts = Path(name).parts if isinstance(name, str) else ()
-    if not parts or Path(name).is_absolute() or '..' in parts or '\\' in name or '\0' in name:
+    is_windows = bool(parts) and ('\\' in name or PureWindowsPath(name).drive != '')
+    if not parts or Path(name).is_absolute() or '..' in parts or is_windows or '\0' in name:
         raise ValueError(f'{source}: file name {name!r} is not a plain relative path; refused')
     return Path(folder, name)
+
+
+def natural_key(name: str) -> list[tuple[bool, int, str]]:
+    """Sorting key of a name: 2 comes before 10."""
+    parts = re.findall(r'\d+|\D+', name)
+    return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
+
+
+def list_pngs(folder: str | Path) -> list[str]:
+    """Names without suffix of the PNGs of a folder that are not hidden, in natural order: the order in time."""
+    return sorted((x.stem for x in Path(folder).glob('*.png') if not x.name.startswith('.')), key=natural_key)
+
+
+def list_folders(folder: str | Path) -> list[str]:
+    """Names of the folders in a folder that are not hidden, in natural order."""
+    return sorted((x.name for x in Path(folder).iterdir() if x.is_dir() and x.name[0] != '.'), key=natural_key)

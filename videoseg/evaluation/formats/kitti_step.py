@@ -27,6 +27,8 @@ class KittiStep:
 
     def __init__(self, raw_ids: Sequence[int], void_raw_id: int = 255) -> None:
         raw_ids = [int(x) for x in raw_ids]
+        if not 0 <= void_raw_id <= 255:
+            raise ValueError(f'void_raw_id is {void_raw_id}, expected a class id in [0, 255]')
         if len(set(raw_ids)) != len(raw_ids) or not all(0 <= x <= 255 and x != void_raw_id for x in raw_ids):
             raise ValueError(f'raw_ids {raw_ids} must be distinct, in [0, 255] and without the void id {void_raw_id}')
         self.raw_ids = tuple(raw_ids)

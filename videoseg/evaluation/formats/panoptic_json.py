@@ -10,6 +10,8 @@ import numpy as np
 from videoseg.evaluation.formats.files import read_json, safe_join
 from videoseg.evaluation.formats.id_png import MAX_ID, read_id_png
 
+_MAX_AREA = 1 << 53
+
 
 @dataclass(frozen=True, slots=True)
 class PanopticFrame:
@@ -124,7 +126,9 @@ class PanopticJson:
             raise FileNotFoundError(f'{where}: {" or ".join(map(str, paths))}: PNG missing')
         size = None
         if image is not None and 'height' in image and 'width' in image:
-            size = (int(image['height']), int(image['width']))
+            size = (image['height'], image['width'])
+            if any(type(x) is not int or x < 1 for x in size):
+                raise ValueError(f'{where}: height and width are {size}, expected positive integers')
         return PanopticFrame(name, path, size, self._segments(entry, where))
 
     def _segments(self, entry: Mapping[str, Any], where: str) -> list[dict[str, int]]:
@@ -135,11 +139,13 @@ class PanopticJson:
                 raise ValueError(f'{where}: segment id {number!r} is not in [1, {MAX_ID}] (0 is void)')
             if number in segments:
                 raise ValueError(f'{where}: segment id {number} is in segments_info twice')
-            if self.labels is not None and category not in self.labels:
+            if not isinstance(category, int) or (self.labels is not None and category not in self.labels):
                 raise ValueError(f'{where}: segment id {number} has the unknown category {category!r}')
             kept = {key: info[key] for key in ('area', 'iscrowd') if key in info}
-            if any(type(x) not in (int, float, bool) or x < 0 for x in kept.values()):
-                raise ValueError(f'{where}: segment id {number}: area and iscrowd must be numbers, got {kept}')
+            if any(type(x) not in (int, float, bool) or not 0 <= x <= _MAX_AREA for x in kept.values()):
+                raise ValueError(
+                    f'{where}: segment id {number}: area and iscrowd must be numbers in [0, {_MAX_AREA}], got {kept}'
+                )
             label = category if self.labels is None else self.labels[category]
             segments[number] = {'id': number, 'category_id': label, **kept}
         return list(segments.values())

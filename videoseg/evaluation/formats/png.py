@@ -1,15 +1,19 @@
 """Opening and saving of label PNGs: nothing is guessed, every error names the file."""
 
+import io
 import os
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 _LOW_24_BITS = np.int32((1 << 24) - 1)
+_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+_BIT_DEPTH_AT = 24  # Pillow opens RGB of 16 bits and grey of 1 to 4 as 8 bits without a word
 
 
 def open_png(
@@ -63,12 +67,14 @@ def _opened(path: str | Path, modes: Sequence[str], size: tuple[int, int] | None
     """An image of which mode, depth and size are as expected; Pillow's errors become ours."""
     path = Path(path)
     try:
-        with path.open('rb') as file, Image.open(file) as image:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
             if image.format != 'PNG':
                 raise ValueError(f'{path}: is a {image.format} file, expected a PNG: other formats change labels')
             if image.mode not in modes:
                 raise ValueError(f'{path}: image mode is {image.mode}, expected {" or ".join(modes)}')
-            depth = _bit_depth(file)
+            _check_chunks(data)
+            depth = data[_BIT_DEPTH_AT]
             if (image.mode == 'L' and depth != 8) or (not image.mode.startswith('I') and depth > 8):
                 raise ValueError(f'{path}: has {depth} bits a channel, expected 8')
             if size is not None and image.size != (size[1], size[0]):
@@ -82,13 +88,25 @@ def _opened(path: str | Path, modes: Sequence[str], size: tuple[int, int] | None
         raise ValueError(f'{path}: cannot be read, perhaps truncated ({error})') from error
 
 
-def _bit_depth(file: BinaryIO) -> int:
-    """Bits a channel from the header: Pillow opens RGB of 16 bits and grey of 1 to 4 as 8 bits without a word."""
-    position = file.tell()
-    file.seek(24)
-    depth = file.read(1)[0]
-    file.seek(position)
-    return depth
+def _check_chunks(data: bytes) -> None:
+    """Whether all chunks that matter are there and whole: Pillow neither misses the end nor checks sums of pixels.
+
+    Raises:
+        OSError: If the file stops before its end, or a sum is wrong.
+    """
+    view, start = memoryview(data), len(_SIGNATURE)
+    while start + 12 <= len(data):
+        length, kind = struct.unpack_from('>I4s', data, start)
+        end = start + 12 + length
+        if end > len(data):
+            break
+        is_critical = not kind[0] & 0x20
+        if is_critical and zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], 'big'):
+            raise OSError(f'wrong sum of the chunk {kind.decode("latin-1")}')
+        if kind == b'IEND':
+            return
+        start = end
+    raise OSError('the file stops before its end')
 
 
 def save_png(path: str | Path, array: np.ndarray, palette: Sequence[Sequence[int]] | None = None) -> None:

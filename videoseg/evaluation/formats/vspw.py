@@ -87,7 +87,10 @@ def read_vspw_split(path: str | Path) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: list of videos missing')
-    names = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines() if line.strip()]
+    try:
+        names = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: is no list of videos in UTF-8 ({error})') from error
     if not names:
         raise ValueError(f'{path}: names no video')
     if twice := [name for name in sorted(set(names)) if names.count(name) > 1]:

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ class YouTubeVIS:
         lists = ('videos', 'categories')
         if not isinstance(content, Mapping) or not all(isinstance(content.get(x), list) for x in lists):
             raise ValueError(f'{self.path}: no YouTube-VIS json, it needs the lists videos, annotations and categories')
-        if not isinstance(content.get('annotations'), list):
+        if not isinstance(content.get('annotations'), list) or not content['annotations']:
             raise ValueError(
                 f'{self.path}: has no annotations; the ground truth of this split is hidden, only the server can score'
             )
@@ -157,8 +158,8 @@ class YouTubeVIS:
                 raise ValueError(f'{where}: expected a dict, found {type(x).__name__}')
             video_id = self._check_track(x, where, short=allow_short)
             score = x.get('score')
-            if not isinstance(score, int | float) or isinstance(score, bool) or not math.isfinite(score):
-                raise ValueError(f'{where} (video {video_id}): score is {score!r}, expected a finite number')
+            if type(score) not in (int, float) or not abs(score) <= sys.float_info.max:
+                raise ValueError(f'{where} (video {video_id}): score is {str(score)[:40]}, expected a finite number')
             results[video_id].append({**x, 'id': number})
         return results
 
@@ -193,7 +194,7 @@ class YouTubeVIS:
         size, names = (x.get('height'), x.get('width')), x.get('file_names')
         length = x.get('length', len(names) if isinstance(names, list) else None)
         for value, what in ((size[0], 'height'), (size[1], 'width'), (length, 'length')):
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise ValueError(f'{where}: {what} is {value!r}, expected a positive number')
         if names is not None and (not isinstance(names, list) or len(names) != length):
             raise ValueError(f'{where}: has no list of {length} file_names, but its length is {length}')
@@ -231,10 +232,12 @@ class YouTubeVIS:
         try:
             values = [v for v in self._column(x, key, video_id) if v]
             values = [float(v[2]) * float(v[3]) if key == 'bboxes' else float(v) for v in values]
-        except (TypeError, ValueError, IndexError) as error:
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
             if isinstance(error, ValueError) and 'annotation' in str(error):
                 raise
             raise ValueError(f'{self.path}: video {video_id}, annotation {x["id"]}: {key} are no numbers') from error
+        if not all(0 <= v < math.inf for v in values):
+            raise ValueError(f'{self.path}: video {video_id}, annotation {x["id"]}: {key} are negative or not finite')
         values = [v for v in values if v]
         return sum(values) / len(values) if values else 0.0
 

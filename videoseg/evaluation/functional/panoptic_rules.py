@@ -127,6 +127,14 @@ class PanopticRules:
             return np.bincount(pred_rows[pred_index[keep]], weights=histogram.counts[keep], minlength=len(pred))
 
         pairs = ~on_void & in_pred
+        # impossible areas would make an IoU above 1; others are taken as they are, as the reference does
+        too_small = histogram.counts[pairs] > gt.areas[gt_rows[gt_index[pairs]]]
+        if too_small.any():
+            row = gt_rows[gt_index[pairs]][too_small][0]
+            raise ValueError(
+                f'{where}, ground truth: segments_info gives id {gt.ids[row]} the area {gt.areas[row]:.15g}, the map '
+                'has more pixels; the areas must be those of this resolution'
+            )
         return FrameSegments(
             gt=gt,
             pred=pred,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from videoseg.evaluation.formats.davis import DAVIS_VOID_ID
 from videoseg.evaluation.functional import JointHistogram, joint_histogram
 from videoseg.evaluation.metrics.map_rles import encode_ids
 from videoseg.structures.ids import DIVISOR
@@ -111,10 +112,13 @@ class FrameView:
 
     @cached_property
     def gt_objects(self) -> np.ndarray | None:
-        """(H, W) ids of objects, 0 = background or crowd; panoptic ids, which of label 0 are the instance numbers."""
+        """(H, W) ids of objects, 0 = background or crowd; panoptic ids, which of label 0 are the instance numbers.
+
+        Void pixels of DAVIS stay :data:`DAVIS_VOID_ID`.
+        """
         if self.gt_panoptic is not None:
             is_object = (self.gt_panoptic // DIVISOR < self.num_things) & (self.gt_panoptic % DIVISOR > 0)
-            return np.where(is_object, self.gt_panoptic, 0)
+            return np.where(is_object | (self.gt_panoptic == DAVIS_VOID_ID), self.gt_panoptic, 0)
         if self.gt_instances is None:
             return None
         keep = np.flatnonzero(~self.gt_instances['is_crowd'].astype(bool))

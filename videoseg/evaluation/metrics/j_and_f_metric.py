@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from videoseg.evaluation.formats.davis import DAVIS_VOID_ID
 from videoseg.evaluation.functional.j_and_f import JAndF
 from videoseg.evaluation.functional.video_statistics import VideoStatistics
 from videoseg.evaluation.metrics.frame_view import FrameView
@@ -15,8 +16,7 @@ class JAndFMetric(VideoMetric):
     """``jf/J&F``, ``jf/J_mean``, ``jf/F_mean`` ... in [0, 1].
 
     Objects are the instances of the ground truth, whatever their class, and the tracks of the prediction. Void pixels
-    are background, as :class:`videoseg.datasets.DAVISDataset` gives them; the command line with ``matching=best``
-    leaves them out. See
+    of DAVIS are background with ``matching='id'`` and left out with ``'best'``, as on the command line. See
     :class:`videoseg.evaluation.functional.JAndF`.
 
     Args:
@@ -35,7 +35,8 @@ class JAndFMetric(VideoMetric):
 
     def build_statistics(self, num_classes: int, things: Sequence[int]) -> JAndF:
         """Empty statistics."""
-        return JAndF(self.matching)
+        void_pixels = 'ignore' if self.matching == 'best' else 'background'
+        return JAndF(self.matching, void_label=DAVIS_VOID_ID, void_pixels=void_pixels)
 
     def update(self, statistics: VideoStatistics, frame: FrameView) -> None:
         """See :meth:`VideoMetric.update`."""
