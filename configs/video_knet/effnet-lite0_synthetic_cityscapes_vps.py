@@ -3,7 +3,7 @@
 Every fifth frame has labels; windows are counted in labelled frames.
 
     python tools/dataset_converters/make_synthetic.py data/synthetic_cityscapes_vps --layout cityscapes_vps
-    python tools/test.py configs/video_knet/effnet-lite0_synthetic_cityscapes_vps.py work_dirs/quickstart/iter_2100.pth
+    python tools/test.py configs/video_knet/effnet-lite0_synthetic_cityscapes_vps.py work_dirs/quickstart/iter_2450.pth
 
 Starts from: the quickstart, configs/video_knet/effnet-lite0_synthetic_quickstart.py.
 """

@@ -1,7 +1,7 @@
 """The quickstart's model on synthetic videos in the layout of VSPW: VSS metrics; the ground truth has no instances.
 
     python tools/dataset_converters/make_synthetic.py data/synthetic_vspw --layout vspw
-    python tools/test.py configs/video_knet/effnet-lite0_synthetic_vspw.py work_dirs/quickstart/iter_2100.pth
+    python tools/test.py configs/video_knet/effnet-lite0_synthetic_vspw.py work_dirs/quickstart/iter_2450.pth
 
 Starts from: the quickstart, configs/video_knet/effnet-lite0_synthetic_quickstart.py.
 """

@@ -51,6 +51,7 @@ PRESETS: dict[str, ScenePreset] = {
         lifetime=(20, 48),
         speed=(0.015, 0.04),
         knot_period=6.0,
+        lookalike_prob=0.3,
         camera_zoom=0.08,
         crowd_prob=0.05,
         min_things=2,
