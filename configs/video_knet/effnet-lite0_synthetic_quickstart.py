@@ -28,12 +28,11 @@ model = dict(
     ),
     postprocessor=dict(max_per_img=16, instance_score_thr=0.3, overlap_thr=0.4),
 )
-train_dataloader = dict(batch_size=2, num_workers=1, persistent_workers=True)
+train_dataloader = dict(batch_size=2, num_workers=1)
 channels_last = True  # a tenth less time a step
 
 max_iters = 2450
-train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters)
-val_dataloader = val_cfg = val_evaluator = None  # the test comes right after
+train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters + 1)  # the test comes after it
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, fused=True),
@@ -44,5 +43,5 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
     dict(type='CosineAnnealingLR', begin=100, end=max_iters, eta_min=1e-5, by_epoch=False),
 ]
-default_hooks = dict(checkpoint=dict(interval=700, save_best=None), logger=dict(interval=50))
+default_hooks = dict(checkpoint=dict(interval=700), logger=dict(interval=50))
 auto_scale_lr = dict(enable=False, base_batch_size=2)

@@ -6,8 +6,9 @@ import pytest
 from tests.test_datasets.test_synthetic.test_layouts import truth
 from videoseg.datasets.samplers.index import WindowIndex
 from videoseg.datasets.synthetic import LAYOUTS, synthetic_metainfo
+from videoseg.evaluation.formats.davis import DAVIS_VOID_ID
 from videoseg.registry import DATASETS
-from videoseg.structures.ids import VOID_ID
+from videoseg.structures.ids import VOID_ID, VOID_LABEL
 from videoseg.structures.rle import decode_masks
 
 LABEL_OF = np.full(256, 255)
@@ -119,6 +120,7 @@ def test_objects_without_classes(tmp_path):
     samples = load(tmp_path, 'davis', LISTED['davis'], dict(type='LoadPanopticMap'))
     for sample, frame in zip(samples, truth.frames('val'), strict=True):
         expected = np.where(frame.instance_map > 0, frame.instance_map.astype(int), VOID_ID)
+        expected[frame.raw_map == VOID_LABEL] = DAVIS_VOID_ID
         np.testing.assert_array_equal(sample.gt_panoptic_seg.panoptic_seg[0], expected)
 
 
