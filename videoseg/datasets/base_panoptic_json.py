@@ -1,6 +1,7 @@
 """Videos with panoptic PNGs and a json of their segments."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from videoseg.evaluation.formats.files import read_json
 from videoseg.evaluation.formats.panoptic_json import PanopticFrame, PanopticVideos
 
 
-class BasePanopticJsonDataset(BaseVideoPanopticDataset):
+class BasePanopticJsonDataset(BaseVideoPanopticDataset, ABC):
     """Videos with PNGs of segment ids (R + 256 G + 65536 B) and a json that tells the class of every segment.
 
     Segments of things are instances: their number is constant over the video, counted from 1 in the order in which
@@ -90,6 +91,7 @@ class BasePanopticJsonDataset(BaseVideoPanopticDataset):
 
     # ------------------------------------------------------------- the layout
 
+    @abstractmethod
     def read_annotations(self, labels: Mapping[int, int]) -> PanopticVideos:
         """Read the json.
 
@@ -99,7 +101,6 @@ class BasePanopticJsonDataset(BaseVideoPanopticDataset):
         Returns:
             Video id -> annotated frames.
         """
-        raise NotImplementedError
 
     def find_frames(
         self, video_id: str, annotated: Sequence[PanopticFrame], images: ImageIndex

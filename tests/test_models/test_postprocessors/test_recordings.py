@@ -28,7 +28,11 @@ def recorded_calls(name):
     return [dict(frame, logits=F.interpolate(frame['masks'], **up4)) for frame in record['test_frames']]
 
 
-def check_joint_merge(name):
+@pytest.mark.parametrize(
+    'name',
+    parity_names('knet', ['video_iter_head_joint.pt', 'video_detector_kitti_ffn.pt', 'video_detector_kitti_fuse.pt']),
+)
+def test_joint_merge(name):
     postprocessor = build(max_per_img=20, instance_score_thr=0.3, overlap_thr=0.1, compat=True)
     for frame in recorded_calls(name):
         candidates = rank_candidates(frame['cls'][0], VIDEO_FIXED, 2, 'pairs', 20)
@@ -74,7 +78,8 @@ def image_predictions(name, fixed_labels, num_things):
     return [(prediction.select_clip(image), result) for image, result in enumerate(outputs['results'])]
 
 
-def check_image_knet_merge(name):
+@pytest.mark.parametrize('name', parity_names('knet', ['knet_iter_head_pan.pt']))
+def test_image_knet_merge(name):
     postprocessor = build(candidates='best_class', instance_score_thr=0.3, overlap_thr=0.1, compat=True)
     for prediction, result in image_predictions(name, ClipPrediction.panoptic_fixed_labels(12, 4, 3), 4):
         segments = postprocessor(prediction, IMAGE_META)
@@ -82,7 +87,8 @@ def check_image_knet_merge(name):
         assert torch.equal(values[segments.segment_map[0].long()], result['pan_results'])
 
 
-def check_instances(name):
+@pytest.mark.parametrize('name', parity_names('knet', ['knet_iter_head_ins.pt']))
+def test_instances(name):
     postprocessor = MODELS.build(dict(type='InstancePostprocessor', max_per_img=20))
     for prediction, (boxes, masks) in image_predictions(name, torch.full((12,), -1), 7):
         segments = postprocessor(prediction, IMAGE_META)
@@ -93,17 +99,3 @@ def check_instances(name):
             expected = [torch.as_tensor(mask) for mask in masks[label]]
             assert len(expected) == int(rows.sum())
             assert all(torch.equal(a[0], b) for a, b in zip(segments.masks[rows], expected, strict=True))
-
-
-CHECKS = {
-    'video_iter_head_joint.pt': check_joint_merge,
-    'video_detector_kitti_ffn.pt': check_joint_merge,
-    'video_detector_kitti_fuse.pt': check_joint_merge,
-    'knet_iter_head_pan.pt': check_image_knet_merge,
-    'knet_iter_head_ins.pt': check_instances,
-}
-
-
-@pytest.mark.parametrize('name', parity_names('knet', list(CHECKS)))
-def test_recorded_segments(name):
-    CHECKS[name](name)

@@ -1,5 +1,6 @@
 """Benchmarks of jsons with ``segments_info`` and folders of PNGs."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -69,9 +70,9 @@ class PanopticJsonBenchmark(PanopticBenchmark):
             raise ValueError(f'{self.gt}: no frames')
         self._pair()
 
+    @abstractmethod
     def read_videos(self) -> tuple[PanopticVideos, PanopticVideos]:
         """Look the jsons up: ground truth and predictions."""
-        raise NotImplementedError
 
     def _pair(self) -> None:
         """Bring the predicted frames into the order of the ground truth, by name."""

@@ -1,5 +1,6 @@
 """What every on-disk layout offers to the writer."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from videoseg.datasets.synthetic.rendered_frame import RenderedFrame
 RECORD_FOLDER = '.records'
 
 
-class BaseLayout:
+class BaseLayout(ABC):
     """Files of a data set as functions of the scenes; knows nothing of the disk. All paths are relative, with '/'.
 
     A layout with jsons over many sequences sets ``has_records`` and describes every frame
@@ -36,21 +37,21 @@ class BaseLayout:
         """Folders that hold nothing but frames of this sequence, in the order of being put in place. Default: none."""
         return ()
 
+    @abstractmethod
     def frame_paths(self, sequence: SequenceInfo, time: int) -> tuple[str, ...]:
         """Files of a frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode_frame(self, sequence: SequenceInfo, time: int, frame: RenderedFrame) -> dict[str, bytes]:
         """Contents of the files of a frame, with exactly the keys :meth:`frame_paths`.
 
         Raises:
             ValueError: If the layout cannot hold the frame.
         """
-        raise NotImplementedError
 
     def describe_frame(self, sequence: SequenceInfo, time: int, frame: RenderedFrame) -> Any:
-        """The frame's part of the jsons, as plain json."""
-        raise NotImplementedError
+        """The frame's part of the jsons, as plain json; asked for only if ``has_records``."""
+        raise NotImplementedError(f'{type(self).__name__} sets has_records but describes no frames')
 
     def summary_paths(self, split: str) -> tuple[str, ...]:
         """Files over all sequences of a split. Default: none."""

@@ -1,5 +1,6 @@
 """Panoptic images: what the layouts of COCO and of Cityscapes have in common."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,17 +19,17 @@ class PanopticImagesLayout(BaseLayout):
 
     has_records = True
 
+    @abstractmethod
     def image_id(self, sequence: SequenceInfo, time: int) -> str | int:
         """``id`` of the image in the json."""
-        raise NotImplementedError
 
+    @abstractmethod
     def json_names(self, sequence: SequenceInfo, time: int) -> tuple[str, str]:
         """``file_name`` of image and mask in the json."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode_image(self, frame: RenderedFrame) -> bytes:
         """Content of the image file."""
-        raise NotImplementedError
 
     def encode_frame(self, sequence: SequenceInfo, time: int, frame: RenderedFrame) -> dict[str, bytes]:
         """See :meth:`BaseLayout.encode_frame`."""
