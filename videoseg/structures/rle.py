@@ -155,11 +155,6 @@ def _from_polygons(polygons: Sequence[Any], height: int, width: int) -> RLE:
     return coco_mask.merge(coco_mask.frPyObjects([x.tolist() for x in points], height, width))
 
 
-def sum_of_runs(counts: bytes) -> int:
-    """Pixels that the runs of a compressed RLE cover; -1 if the string is broken."""
-    return int(sums_of_runs([counts])[0][0])
-
-
 def sums_of_runs(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """Pixels that the runs of compressed RLEs cover, decoded all at once.
 
