@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
@@ -131,6 +131,7 @@ def test_any_runs_are_summed_up(runs):
     assert inside.tolist() == [sum(x[1::2]) if x else -1 for x in runs]
 
 
+@example([b'\x10' * 7])
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(st.lists(st.binary(max_size=8), min_size=1, max_size=5))
 def test_broken_strings_do_not_disturb_their_neighbours(strings):

@@ -194,8 +194,9 @@ def _well_formed(codes: np.ndarray, stops: np.ndarray, ends: np.ndarray, lengths
         result[result] = (codes[stops[result] - 1] & 0x20) == 0
         if codes.max() > 63:
             result[np.searchsorted(stops, np.flatnonzero(codes > 63), side='right')] = False
-        if len(long := ends[lengths > 7]):
-            result[np.searchsorted(stops, long, side='right')] = False
+        is_long = lengths > 7
+        if is_long.any():  # blamed on where it starts: an unfinished run goes on in the next string
+            result[np.searchsorted(stops, (ends - lengths + 1)[is_long], side='right')] = False
     return result
 
 
