@@ -1,0 +1,187 @@
+"""The ablation runner: what it runs in which order, how it goes on, and the table that it writes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tool_module import load_tool
+from videoseg.utils.config import load_config
+
+PLAN = """
+work_dir = {work_dir!r}
+seeds = (3, 4)
+metrics = ('stq/STQ', 'vpq/VPQ')
+published_metrics = ('stq/STQ',)
+tables = [
+    dict(
+        name='one',
+        title='First set',
+        start=dict(config={config!r}),
+        config={config!r},
+        rows=[
+            dict(name='plain', title='Plain', options={{'model.a': None}}, published=(67.5,)),
+            dict(name='other_tracker', options={{'model.b': 2}}, weights_of='plain'),
+            dict(name='full', options={{}}),
+        ],
+    ),
+]
+"""
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    return load_tool('analysis_tools/run_ablation.py')
+
+
+@pytest.fixture
+def plan(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text('max_iters = 5\n')
+    path = tmp_path / 'plan.py'
+    path.write_text(PLAN.format(work_dir=str(tmp_path / 'work'), config=str(config)))
+    return path
+
+
+class Scripts:
+    """Stands in for train.py and test.py: keeps the commands and leaves what they would leave."""
+
+    def __init__(self, scores=(0.5,)):
+        self.commands, self.scores, self.fail_at = [], iter(scores), None
+
+    def __call__(self, command, log):
+        self.commands.append(command)
+        folder = Path(command[command.index('--work-dir') + 1])
+        folder.mkdir(parents=True, exist_ok=True)
+        if command[0].endswith('train.py'):
+            (folder / 'last_checkpoint').write_text(f'{folder}/iter_5.pth')
+        if self.fail_at == len(self.commands):
+            raise RuntimeError('killed')
+        if command[0].endswith('test.py'):
+            score = next(self.scores)
+            out = Path(command[command.index('--out') + 1])
+            out.write_text(json.dumps({'metrics': {'stq/STQ': score, 'vpq/VPQ': score / 2}}))
+
+    def lines(self):
+        return [' '.join([Path(c[0]).stem, *c[2:]]) for c in self.commands]
+
+
+def run(tool, monkeypatch, plan, scripts, *arguments):
+    monkeypatch.setattr(tool, 'call', scripts)
+    return tool.main([str(plan), *arguments])
+
+
+def test_seed_by_seed_each_row_from_the_common_start(tool, monkeypatch, plan, tmp_path):
+    scripts = Scripts([0.5, 0.6, 0.7, 0.52, 0.6, 0.8])
+    assert run(tool, monkeypatch, plan, scripts) == 0
+    work = f'{tmp_path}/work/one'
+    start = f'load_from={work}/start/iter_5.pth'
+    plain = f'--work-dir {work}/plain/seed3'
+    other = f'{work}/other_tracker/seed3'
+    lines = scripts.lines()
+    assert lines[0] == f'train --work-dir {work}/start --seed 3'
+    assert lines[1] == f'train {plain} --seed 3 --cfg-options {start} model.a=None'
+    assert lines[2].startswith(f'test {work}/plain/seed3/iter_5.pth ') and lines[2].endswith('model.a=None')
+    # the same weights under other options: tested, not trained
+    assert lines[3].startswith(f'test {work}/plain/seed3/iter_5.pth --work-dir {other}/test')
+    assert lines[3].endswith(f'--out {other}/results.json --cfg-options model.b=2')
+    assert [line.split('/one/')[1].split(' ')[0].split('/')[0] for line in lines[4:6]] == ['full', 'full']
+    assert len(lines) == 1 + 2 * (2 + 1 + 2)
+    assert all('seed3' not in line for line in lines[6:])
+
+
+def test_table_has_mean_spread_and_the_published_number(tool, monkeypatch, plan, tmp_path, capsys):
+    run(tool, monkeypatch, plan, Scripts([0.5, 0.6, 0.7, 0.54, 0.6, 0.7]), '--rows', 'plain', 'other_tracker')
+    text = (tmp_path / 'work' / 'table.md').read_text()
+    assert text.strip() == capsys.readouterr().out.strip().split('\n', 1)[1][-len(text.strip()) :]
+    rows = [[x.strip() for x in line.strip('|').split('|')] for line in text.splitlines() if line.startswith('|')]
+    assert rows[0] == ['row', 'STQ', 'VPQ', 'published STQ', 'seeds', 'CPU min a run']
+    # seed 3: .5 and .6, seed 4: .7 and .54; standard deviations of two numbers are their difference / sqrt(2)
+    assert rows[2][:5] == ['Plain', '60.0 ± 14.1', '30.0 ± 7.1', '67.5', '3, 4']
+    assert rows[3][:5] == ['other_tracker', '57.0 ± 4.2', '28.5 ± 2.1', '', '3, 4']
+    assert rows[4] == ['full', 'not run', 'not run', '', '-', '-']
+    assert 'All rows start from' in text
+
+
+def test_goes_on_where_it_stopped(tool, monkeypatch, plan, capsys):
+    scripts = Scripts([0.5] * 6)
+    scripts.fail_at = 2  # in the first training after the start, which had saved a checkpoint
+    assert run(tool, monkeypatch, plan, scripts) == 1
+    assert 'killed' in capsys.readouterr().err
+    again = Scripts([0.5] * 6)
+    assert run(tool, monkeypatch, plan, again) == 0
+    first = again.lines()[0]
+    assert 'plain/seed3' in first and '--resume' in first
+    assert not any('/start --seed' in line for line in again.lines())
+    last = Scripts()
+    assert run(tool, monkeypatch, plan, last) == 0
+    assert last.commands == []
+
+
+def test_dry_run_and_report_run_nothing(tool, monkeypatch, plan, capsys):
+    scripts = Scripts()
+    assert run(tool, monkeypatch, plan, scripts, '--dry-run', '--seeds', '4') == 0
+    lines = capsys.readouterr().out.splitlines()
+    named = ['work/one/start', 'one/plain/seed4', 'one/other_tracker/seed4', 'one/full/seed4']
+    assert [line.split(':')[0] for line in lines] == named
+    assert run(tool, monkeypatch, plan, scripts, '--report') == 0
+    assert capsys.readouterr().out.count('not run') == 7
+    assert scripts.commands == []
+
+
+def test_other_settings_are_not_mixed_in(tool, monkeypatch, plan, tmp_path, capsys):
+    scripts = Scripts([0.5] * 6)
+    run(tool, monkeypatch, plan, scripts, '--seeds', '3', '--rows', 'plain')
+    (tmp_path / 'config.py').write_text('max_iters = 6\n')
+    (tmp_path / 'work' / 'one' / 'plain' / 'seed3' / 'results.json').unlink()
+    assert run(tool, monkeypatch, plan, Scripts(), '--seeds', '3', '--rows', 'plain') == 1
+    assert 'was started with other settings' in capsys.readouterr().err
+
+
+def test_a_row_on_weights_that_are_not_there(tool, monkeypatch, plan, capsys):
+    assert run(tool, monkeypatch, plan, Scripts(), '--rows', 'other_tracker') == 1
+    assert 'plain/seed3 is needed' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'old, new, message',
+    [
+        ("name='full'", "name='plain'", "the name 'plain' is used twice"),
+        ("weights_of='plain'", "weights_of='full'", "weights_of='full' is no trained row above it"),
+        ("title='Plain'", "tilte='Plain'", "unknown key 'tilte'"),
+        ('seeds = (3, 4)', 'seeds = (3, 3)', 'seeds must be different numbers'),
+        ("metrics = ('stq/STQ', 'vpq/VPQ')", '', 'metrics is missing'),
+        ("dict(name='full', options={})", "dict(name='full')", "'options' is missing"),
+    ],
+)
+def test_mistakes_in_the_plan(tool, monkeypatch, plan, capsys, old, new, message):
+    assert old in plan.read_text()
+    plan.write_text(plan.read_text().replace(old, new, 1))
+    assert run(tool, monkeypatch, plan, Scripts()) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('option', [('--rows', 'foo'), ('--table', 'foo'), ('--seeds', '9')])
+def test_choice_that_does_not_exist(tool, monkeypatch, plan, capsys, option):
+    assert run(tool, monkeypatch, plan, Scripts(), *option) == 1
+    assert f'{option[0]} {option[1]}: there are' in capsys.readouterr().err
+
+
+def test_a_script_that_fails_shows_the_end_of_its_log(tool, tmp_path):
+    script = tmp_path / 'train.py'
+    script.write_text("raise SystemExit('no such data')\n")
+    with pytest.raises(RuntimeError, match='no such data'):
+        tool.call([str(script)], tmp_path / 'log')
+
+
+def test_the_plan_of_video_knet_names_configs_and_options_that_exist(tool):
+    tables, plan = tool.read_plan('configs/ablation/video_knet.py')
+    assert [len(table.rows) for table in tables] == [5, 5]
+    assert len(plan.seeds) >= 3
+    for table in tables:
+        switches = []
+        for planned in [table.start, *(row.runs[0] for row in table.rows)]:
+            decoder = load_config(planned.config, planned.options).model.decoder
+            switches.append([decoder.get(name) is not None for name in ('embedding_head', 'linking', 'fusion')])
+        off = [False, False, False]
+        assert switches == [off, off, off, [True, False, False], [True, True, False], [True, True, True]]
