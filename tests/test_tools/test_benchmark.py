@@ -159,3 +159,36 @@ def test_bad_configs(tool, config, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(SystemExit, match='2'):
         tool.parse_args([config, '--device', 'cuda'])
+
+
+def test_own_times_inside_a_part_sum_to_it():
+    gauges, module_times = importlib.import_module('gauges'), importlib.import_module('module_times')
+    clock = gauges.Clock(torch.device('cpu'))
+    ticks = iter(range(1000))
+    clock.start = lambda: next(ticks)
+    clock.stop = lambda started: next(ticks) - started
+    root = nn.Sequential(nn.Sequential(nn.Linear(4, 8), nn.ReLU()), nn.Linear(8, 2))
+    spent = [0.0]
+
+    def run():
+        started = clock.start()
+        root(torch.zeros(3, 4))
+        spent[0] += clock.stop(started)
+
+    rows = module_times.ModuleTimes(root, depth=2, clock=clock).measure([run, run], lambda: spent[0])
+    assert list(rows) == ['0.0', '0.1', '0', '1', '']
+    assert sum(row['own_ms'] for row in rows.values()) == pytest.approx(spent[0] * 1e3 / 2)
+    # a tick at each clock: the leaves take one each, the inner sequence the three between them
+    assert [row['own_ms'] for row in rows.values()] == [1000, 1000, 3000, 1000, 3000]
+    assert rows['0']['output_mib'] == 3 * 8 * 4 / 2**20 and rows['1']['calls'] == 1
+    assert not root[0]._forward_hooks and not root[1]._forward_pre_hooks
+
+
+def test_inside_of_the_decoder_is_printed_and_written(tool, config, tmp_path, capsys):
+    out = tmp_path / 'numbers.json'
+    tool.main([config, *TINY_SIZE, '--inside', 'decoder', '--out', str(out)])
+    inside = json.loads(out.read_text())['inside']
+    assert {'proposal_head', 'stages.0.feat_transform', 'stages.0'} <= inside.keys()
+    assert all(row['own_ms'] >= 0 for name, row in inside.items() if name)
+    printed = capsys.readouterr().out
+    assert 'stages.0.feat_transform' in printed and 'own ms/window' in printed

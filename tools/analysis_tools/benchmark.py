@@ -1,7 +1,8 @@
 """Where the parameters, the arithmetic, the time and the memory of a model go, part by part.
 
 python tools/analysis_tools/benchmark.py CONFIG [--shape 384 1248] [--frames 10] [--warmup 2] [--device cuda]
-    [--amp bf16] [--num-things 8] [--cfg-options k=v ...] [--out FILE.json]     frame after frame of one video
+    [--amp bf16] [--num-things 8] [--inside decoder] [--cfg-options k=v ...] [--out FILE.json]
+                                                                      frame after frame of one video
 python tools/analysis_tools/benchmark.py CONFIG --train [--batch-size 1] [--clip-frames 2] ...     training steps
 
 Weights are random and nothing is downloaded. As time depends on how many segments there are, the decoder's prediction
@@ -25,6 +26,7 @@ from gauges import PARTS, Clock, FlopGauge, PartMeter, PeakMemory, rest_of
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
+from module_times import ModuleTimes
 from stand_ins import FixedScene, Footage
 from torch import nn
 
@@ -96,9 +98,23 @@ def measure_stream(model: nn.Module, args: argparse.Namespace, memory: PeakMemor
     total.update(peak_mib=peaks['total'] / MIB, unsplit_ms=statistics.median(whole) * 1e3 / frames)
     for row in (*rows.values(), total):
         row['share'] = row['ms'] / total['ms']
+    inside = measure_inside(model, args, stream, meter, clock) if args.inside else None
     things, stuff = stream.segment_counts()
     fixed = 'set, not predicted' if scene.used else 'as the random weights predict them'
-    return dict(window=model.window, things=things, stuff=stuff, scene=fixed, parts=rows, total=total)
+    return dict(window=model.window, things=things, stuff=stuff, scene=fixed, parts=rows, total=total, inside=inside)
+
+
+def measure_inside(
+    model: nn.Module, args: argparse.Namespace, stream: Stream, meter: PartMeter, clock: Clock
+) -> dict[str, dict[str, float]]:
+    """Modules of one part, two levels deep; per window."""
+    part = getattr(model, args.inside)
+    spent = [0.0]
+
+    def window() -> None:
+        spent[0] += meter.read(clock, stream.prepare())[args.inside]
+
+    return ModuleTimes(part, depth=3, clock=clock).measure([window] * args.frames, lambda: spent[0])
 
 
 def count_parameters(module: nn.Module | None) -> int:
@@ -157,6 +173,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--amp', choices=sorted(AMP), help='autocast; fp32 without it')
     parser.add_argument('--num-things', type=int, default=8, help='things in every frame')
+    parser.add_argument('--inside', choices=PARTS[:3], help='also the modules inside this part')
     parser.add_argument('--train', action='store_true', help='measure training steps')
     parser.add_argument('--batch-size', type=int, help='--train: clips a step; by default as in the config')
     parser.add_argument('--clip-frames', type=int, help='--train: frames a clip; by default as in the config')
@@ -256,6 +273,7 @@ def stream_lines(numbers: dict[str, Any]) -> list[str]:
         lines.append(f'{name:<16}' + ''.join(f'{cell:>16.2f}' for cell in cells) + f'{peak:>16}')
     return [
         *lines,
+        *inside_lines(numbers),
         '',
         f'Segments: the weights are random; the last frame had {numbers["things"]} tracked things (--num-things '
         f'{numbers["num_things"]}) and {numbers["stuff"]} stuff segments, {numbers["scene"]}.',
@@ -264,6 +282,17 @@ def stream_lines(numbers: dict[str, Any]) -> list[str]:
         'making results and the track table.',
         'GFLOPs: torch.utils.flop_counter, two for a multiply-add; convolutions and matrix products only.',
     ]
+
+
+def inside_lines(numbers: dict[str, Any]) -> list[str]:
+    """The table of ``--inside``, most expensive first."""
+    if not numbers['inside']:
+        return []
+    lines = ['', f'{"inside":<40}{"own ms/window":>16}{"calls":>8}{"output (MiB)":>16}']
+    for name, row in sorted(numbers['inside'].items(), key=lambda item: -item[1]['own_ms']):
+        label = name or '(outside of the modules)'
+        lines.append(f'{label:<40}{row["own_ms"]:>16.2f}{row["calls"]:>8.1f}{row["output_mib"]:>16.2f}')
+    return lines
 
 
 def main(argv: list[str] | None = None) -> dict[str, Any]:
