@@ -3,12 +3,12 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.logging import print_log
 
 from videoseg.datasets.base_video_panoptic import BaseVideoPanopticDataset
+from videoseg.datasets.class_map import map_categories, mapped_classes
 from videoseg.datasets.label_map import LabelMap
 from videoseg.datasets.track_annotations import TrackAnnotations, match_categories
 from videoseg.registry import DATASETS
@@ -35,6 +35,10 @@ class BaseVideoInstanceDataset(BaseVideoPanopticDataset):
         data_root: Joined with relative paths.
         data_prefix: ``img``, the folder that the json's file names are relative to.
         metainfo: Changes to the class's metainfo.
+        class_map: Join categories: name in the json -> class, or one class that all categories become. Annotations of
+            categories that are not named are left out. Classes are in the order of the map unless ``metainfo.classes``
+            says otherwise; the raw id of a class is the lowest of its category ids. So data sets of different
+            categories train together (:class:`ClipConcatDataset`). Default: none.
         indices, serialize_data, pipeline, test_mode, lazy_init, max_refetch: As in :class:`BaseVideoPanopticDataset`.
 
     Raises:
@@ -51,6 +55,7 @@ class BaseVideoInstanceDataset(BaseVideoPanopticDataset):
         data_root: str = '',
         data_prefix: Mapping[str, str] | None = None,
         metainfo: Mapping | None = None,
+        class_map: Mapping[str, str] | str | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
         pipeline: Sequence[dict | Callable] = (),
@@ -64,8 +69,11 @@ class BaseVideoInstanceDataset(BaseVideoPanopticDataset):
                 'truth is in ann_file'
             )
         own, changes = dict(self.METAINFO), dict(metainfo or {})
+        self.class_map = class_map
+        if class_map is not None:
+            changes['classes'] = mapped_classes(class_map, changes, type(self).__name__)
         if 'classes' in changes:
-            own.pop('raw_ids', None)
+            own = {key: value for key, value in own.items() if key not in ('raw_ids', 'num_things')}
         known = own | changes
         self._classes = None if self.NAMES_FROM_JSON and 'classes' not in changes else known.get('classes')
         self._category_ids = known.get('raw_ids')
@@ -97,11 +105,16 @@ class BaseVideoInstanceDataset(BaseVideoPanopticDataset):
             FileNotFoundError: If the json or an image is missing.
             ValueError: If the json is malformed, does not fit the metainfo, or has no annotations in training.
         """
-        annotations = TrackAnnotations(self.ann_file)
-        names, ids = match_categories(annotations.categories, self._classes, self._category_ids, self.ann_file)
+        annotations = self.read_annotations()
+        if self.class_map is None:
+            names, ids = match_categories(annotations.categories, self._classes, self._category_ids, self.ann_file)
+            labels = {number: label for label, number in enumerate(ids)}
+        else:
+            names = tuple(self._classes)
+            ids, labels = map_categories(annotations.categories, self.class_map, names, self.ann_file)
         self._metainfo.update(classes=names, raw_ids=ids, num_things=len(names))
         self.label_map = LabelMap.from_metainfo(self._metainfo)
-        videos = annotations.videos(self.data_prefix['img'], {number: label for label, number in enumerate(ids)})
+        videos = annotations.videos(self.data_prefix['img'], labels)
         self._check_images(videos)
         if not annotations.has_annotations:
             if not self.test_mode:
@@ -113,14 +126,22 @@ class BaseVideoInstanceDataset(BaseVideoPanopticDataset):
             )
         return [dict(video, seg_map_paths=None, instances=video.get('instances')) for video in videos]
 
+    def read_annotations(self) -> TrackAnnotations:
+        """Read the json; subclasses know other formats.
+
+        Raises:
+            FileNotFoundError: If it is missing.
+            ValueError: If it is malformed.
+        """
+        return TrackAnnotations(self.ann_file)
+
     def _check_images(self, videos: Sequence[Mapping[str, Any]]) -> None:
-        """Every frame of the json must be on disk; folders are listed, not files looked up."""
+        """Every frame of the json must be on disk; folders are listed, each once, not files looked up."""
+        listed: dict[str, set[str]] = {}
         for video in videos:
-            folders = {str(Path(path).parent) for path in video['img_paths']}
-            there = {
-                os.path.join(folder, name) for folder in folders if os.path.isdir(folder) for name in os.listdir(folder)
-            }
-            if missing := [path for path in video['img_paths'] if path not in there]:
+            for folder in {os.path.dirname(path) for path in video['img_paths']} - listed.keys():
+                listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+            if missing := [x for x in video['img_paths'] if os.path.basename(x) not in listed[os.path.dirname(x)]]:
                 more = f', and {len(missing) - 1} more of this video' if len(missing) > 1 else ''
                 raise FileNotFoundError(
                     f'{self.ann_file}: video {video["video_id"]}: image missing: {missing[0]}{more}; check '

@@ -13,6 +13,7 @@ from videoseg.structures.rle import encode_masks, to_rles
 OCCLUSION = {None: float('nan'), 'no_occlusion': 0.0, 'slight_occlusion': 0.25, 'severe_occlusion': 0.75}
 """Degree of every word of OVIS's ``occlusion`` lists; None = not told."""
 WORDS = tuple(word for word in OCCLUSION if word)
+_UNKNOWN = -1
 
 
 class TrackAnnotations:
@@ -22,15 +23,16 @@ class TrackAnnotations:
 
     Args:
         path: The json.
+        content: What is in it, if that was read before and brought into this format. Default: the file is read.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such json, or two videos or two annotations have one id; naming them.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, content: Mapping[str, Any] | None = None) -> None:
         self.path = str(path)
-        content = read_json(path)
+        content = read_json(path) if content is None else content
         videos = content.get('videos') if isinstance(content, Mapping) else None
         if not isinstance(videos, list) or not videos:
             raise ValueError(f'{path}: no videos in it; expected a json in YouTube-VIS format (videos, annotations)')
@@ -50,12 +52,12 @@ class TrackAnnotations:
         """Category id -> name, ascending by id."""
         return {i: str(self._categories[i].get('name', i)) for i in sorted(self._categories)}
 
-    def videos(self, img_root: str | Path, labels: Mapping[int, int]) -> list[dict[str, Any]]:
+    def videos(self, img_root: str | Path, labels: Mapping[int, int | None]) -> list[dict[str, Any]]:
         """One entry a video, in the order of the file.
 
         Args:
             img_root: Folder that the file names are relative to.
-            labels: Category id -> model label.
+            labels: Category id -> model label; None leaves the annotations of the category out.
 
         Returns:
             ``video_id`` (the json's id as a string), ``video_length``, ``img_paths``, ``img_size`` (H, W) and, if the
@@ -70,6 +72,8 @@ class TrackAnnotations:
         for annotation in self._annotations.values():
             if (video_id := annotation.get('video_id')) not in self._videos:
                 raise ValueError(f'{self.path}: annotation {annotation["id"]}: there is no video {video_id}')
+            if labels.get(annotation.get('category_id'), _UNKNOWN) is None:
+                continue
             rows = tracks.setdefault(video_id, [])
             rows.append({**annotation, 'number': len(rows) + 1})
         entries = []

@@ -63,6 +63,15 @@ def test_fewer_videos_than_processes(sampler):
     assert list(sampler([3, 5], 3, 4)) == []
 
 
+def test_missing_frames_may_be_spread_over_windows(sampler):
+    assert list(sampler([10, 3], window=4, policy='balanced')) == [
+        *[(0, 0, 4, 0), (0, 4, 7, 0), (0, 7, 10, 0)],
+        (1, 0, 3, 0),
+    ]
+    with pytest.raises(ValueError, match='VideoWindowSampler: policy must be one of'):
+        sampler([3], policy='even')
+
+
 @pytest.mark.parametrize(('window', 'overlap', 'what'), [(0, 0, 'window'), (2, 2, 'overlap'), (3, -1, 'overlap')])
 def test_bad_arguments(sampler, window, overlap, what):
     with pytest.raises(ValueError, match=f'VideoWindowSampler: {what} must be'):

@@ -18,7 +18,7 @@ def test_metainfo_puts_things_first_and_raw_ids_do_not():
 
 
 def test_presets_promise_what_the_benchmarks_need():
-    assert set(PRESETS) == {'quickstart', 'occlusion'}
+    assert set(PRESETS) == {'quickstart', 'vis', 'occlusion'}
     assert PRESETS['occlusion'].min_things == 4
     assert PRESETS['occlusion'].min_hidden_share == 0.3
     assert PRESETS['occlusion'].num_train >= 200

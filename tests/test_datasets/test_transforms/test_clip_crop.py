@@ -89,6 +89,25 @@ def test_crowd_is_no_instance():
         ClipCrop((10, 10), on_fail='reject')(clip(crowd))
 
 
+def test_no_class_fills_the_crop():
+    """mmseg's ``cat_max_ratio``: void does not count, and whole images of one class are cropped all the same."""
+    halves = np.full((20, 30), encode_ids(1, 0), dtype=np.int32)
+    halves[:, 15:] = encode_ids(2, 0)
+    halves[:, 20:] = VOID_ID
+    options = dict(keep_instances=False, keep_shared_ids=False, max_tries=300)
+
+    def largest_share(**kwargs):
+        labels = ClipCrop((8, 8), **options, **kwargs)(clip(halves))['gt_seg_map'][0] // encode_ids(1, 0)
+        counts = np.bincount(labels[labels < 255].ravel(), minlength=1)
+        return counts.max() / max(counts.sum(), 1)
+
+    assert max(largest_share(max_class_share=0.75) for _ in range(30)) < 0.75
+    assert max(largest_share() for _ in range(30)) == 1
+    assert ClipCrop((8, 8), **options, max_class_share=0.75)(clip(objects()))['img_shape'] == [(8, 8)]
+    with pytest.raises(SampleRejected, match='and a mix of classes'):
+        ClipCrop((8, 8), **options, max_class_share=0.75, on_fail='reject')(clip(objects()))
+
+
 def test_own_place_a_frame():
     positions = np.arange(600, dtype=np.int32).reshape(20, 30)
     smaller = np.arange(144, dtype=np.int32).reshape(9, 16)
@@ -108,5 +127,7 @@ def test_errors():
     for wrong, message in ((dict(crop_size=(0, 4)), 'crop_size'), (dict(crop_size=(4, 4), max_tries=0), 'max_tries')):
         with pytest.raises(ValueError, match=message):
             ClipCrop(**wrong)
+    with pytest.raises(ValueError, match='max_class_share must be in'):
+        ClipCrop((4, 4), max_class_share=0.0)
     with pytest.raises(ValueError, match="'keep' or 'reject'"):
         ClipCrop((4, 4), on_fail='pad')

@@ -64,6 +64,14 @@ def test_resizing():
     assert np.array_equal(doubled.mask, mask.repeat(2, 0).repeat(2, 1))
 
 
+def test_lazy_start(tmp_path):
+    source = cutter(tmp_path, lazy_init=True)
+    with pytest.raises(FileNotFoundError, match='images: no such folder'):
+        source.draw(set())
+    write_stills(tmp_path)
+    assert source.draw(set()).label in (0, 1) and source.label_map.classes[1] == 'car'
+
+
 def test_bad_data_sets(tmp_path):
     root = write_stills(tmp_path)
     with pytest.raises(ValueError, match='test_mode=True'):

@@ -4,7 +4,7 @@ import torch
 
 from tests.test_datasets.step_files import METAINFO
 from videoseg.datasets import LabelMap
-from videoseg.datasets.transforms import PackClipInputs
+from videoseg.datasets.transforms import ClipCrop, PackClipInputs
 from videoseg.structures.ids import VOID_ID, encode_ids
 
 P7, C3, C9, CROWD, ROAD = encode_ids(0, 7), encode_ids(1, 3), encode_ids(1, 9), encode_ids(1, 0), encode_ids(2, 0)
@@ -50,6 +50,26 @@ def test_crowd_as_in_the_reference():
     truth = frame(crowd='instance')
     assert truth.gt_instances.instances_ids.tolist() == [P7, CROWD, C3, C9]
     assert truth.gt_sem_seg.sem_seg.tolist() == [[[1, 1, 0, 2], [1, 255, 1, 1], [2, 2, 2, 1]]]
+
+
+def test_what_a_crop_leaves_has_pixels():
+    """Defect 13 of the original: an instance stays if its box does, though no pixel of it may be left."""
+    scene = np.full((20, 30), ROAD, dtype=np.int32)
+    scene[:2, :2] = scene[18:, 28:] = P7  # one object in two opposite corners: its box is the whole frame
+    scene[9:11, 14:16] = C3
+    seen = set()
+    for _ in range(30):
+        packed = PackClipInputs()(ClipCrop((8, 8), max_tries=300)(clip(scene, scene)))
+        for t in range(2):
+            instances = packed['data_samples'][t].gt_instances
+            assert instances.masks.flatten(1).any(1).all()
+            seen.add(tuple(instances.instances_ids.tolist()))
+    assert (C3,) in seen
+
+
+def test_a_number_that_changes_its_class_is_another_object():
+    key, reference = PackClipInputs()(clip(SCENE, np.where(SCENE == C9, encode_ids(0, 9), SCENE)))['data_samples']
+    assert set(key.gt_instances.instances_ids.tolist()) & set(reference.gt_instances.instances_ids.tolist()) == {P7, C3}
 
 
 def test_small_instances_are_ignored():

@@ -8,6 +8,7 @@ from torch.utils.data import Sampler
 
 from videoseg.datasets.samplers.index import WindowIndex
 from videoseg.registry import DATA_SAMPLERS
+from videoseg.structures.windows import check_windows, cut_windows
 
 
 class _Videos(Protocol):
@@ -29,19 +30,26 @@ class VideoWindowSampler(Sampler):
         window: Frames a window.
         overlap: Frames that a window shares with the one before.
         seed: Taken because mmengine passes one to every sampler; the order is not random.
+        policy: Where videos do not divide evenly: a short last window (``'full'``), or several windows that lack one
+            frame (``'balanced'``), see :func:`videoseg.structures.windows.cut_windows`.
 
     Raises:
-        ValueError: If ``window`` < 1 or ``overlap`` is not in [0, window).
+        ValueError: If ``window`` < 1, ``overlap`` is not in [0, window), or the policy is unknown.
     """
 
-    def __init__(self, dataset: _Videos, window: int = 1, overlap: int = 0, seed: int | None = None) -> None:
-        if window < 1:
-            raise ValueError(f'VideoWindowSampler: window must be at least 1 frame, got {window}')
-        if not 0 <= overlap < window:
-            raise ValueError(f'VideoWindowSampler: overlap must be in [0, window={window}), got {overlap}')
+    def __init__(
+        self,
+        dataset: _Videos,
+        window: int = 1,
+        overlap: int = 0,
+        seed: int | None = None,
+        policy: str = 'full',
+    ) -> None:
+        check_windows(window, overlap, policy, 'VideoWindowSampler')
         self.dataset = dataset
         self.window = window
         self.overlap = overlap
+        self.policy = policy
         rank, world_size = get_dist_info()
         lengths = [dataset.video_length(v) for v in range(dataset.num_videos)]
         self.videos = _balanced_share(lengths, rank, world_size)
@@ -56,8 +64,7 @@ class VideoWindowSampler(Sampler):
         return iter(self._indices)
 
     def _windows(self, video: int, length: int) -> list[WindowIndex]:
-        starts = range(0, max(length - self.overlap, 1), self.window - self.overlap)
-        return [WindowIndex(video, s, min(s + self.window, length), self.overlap if s else 0) for s in starts]
+        return [WindowIndex(video, *cut) for cut in cut_windows(length, self.window, self.overlap, self.policy)]
 
 
 def _balanced_share(lengths: list[int], rank: int, world_size: int) -> list[int]:

@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 
 from videoseg.datasets.sample_rejected import SampleRejected
 from videoseg.registry import TRANSFORMS
-from videoseg.structures.ids import MAX_INSTANCE
+from videoseg.structures.ids import MAX_INSTANCE, VOID_LABEL, decode_ids
 
 Boxes = list[tuple[int, int, int, int]]
 
@@ -28,6 +28,8 @@ class ClipCrop(BaseTransform):
         share_offset: One place for all frames. False draws one a frame, for pseudo pairs of a still image.
         keep_instances: Ask for an instance in the key frame.
         keep_shared_ids: Ask for an id in common with the key frame, of every other frame.
+        max_class_share: Ask that no class has this part or more of the labelled pixels of the key frame; 1 does not ask.
+            mmseg's ``cat_max_ratio``.
         max_tries: Crops to draw.
         on_fail: ``'keep'`` the last crop if none will do, and do not ask for what the whole frames lack either; or
             ``'reject'`` the sample, as the reference does: it trains only on clips with shared instances.
@@ -42,11 +44,14 @@ class ClipCrop(BaseTransform):
         share_offset: bool = True,
         keep_instances: bool = True,
         keep_shared_ids: bool = True,
+        max_class_share: float = 1.0,
         max_tries: int = 10,
         on_fail: str = 'keep',
     ) -> None:
         if len(crop_size) != 2 or min(crop_size) < 1:
             raise ValueError(f'ClipCrop: crop_size must be (height, width) in pixels, got {crop_size}')
+        if not 0 < max_class_share <= 1:
+            raise ValueError(f'ClipCrop: max_class_share must be in (0, 1], got {max_class_share}')
         if max_tries < 1:
             raise ValueError(f'ClipCrop: max_tries must be at least 1, got {max_tries}')
         if on_fail not in ('keep', 'reject'):
@@ -55,6 +60,7 @@ class ClipCrop(BaseTransform):
         self.share_offset = share_offset
         self.keep_instances = keep_instances
         self.keep_shared_ids = keep_shared_ids
+        self.max_class_share = max_class_share
         self.max_tries = max_tries
         self.on_fail = on_fail
 
@@ -70,11 +76,14 @@ class ClipCrop(BaseTransform):
         wanted = self._met(maps) if self.on_fail == 'keep' else np.full(len(maps), True)
         for boxes in self._draw_boxes(shapes):  # noqa: B007 - the last one drawn is used below
             crops = [m[top:bottom, left:right] for m, (top, bottom, left, right) in zip(maps, boxes, strict=True)]
-            if self._met(crops)[wanted].all():
+            if self._met(crops)[wanted].all() and self._is_mixed(crops[0]):
                 break
         else:
             if self.on_fail == 'reject':
-                raise SampleRejected(f'ClipCrop: no crop of {self.max_tries} keeps an instance shared by all frames')
+                mix = ' and a mix of classes' if self.max_class_share < 1 else ''
+                raise SampleRejected(
+                    f'ClipCrop: no crop of {self.max_tries} keeps an instance shared by all frames{mix}'
+                )
         for t, (top, bottom, left, right) in enumerate(boxes):
             for key in ('img', 'gt_seg_map'):
                 results[key][t] = np.ascontiguousarray(results[key][t][top:bottom, left:right])
@@ -100,6 +109,13 @@ class ClipCrop(BaseTransform):
         met += [not self.keep_shared_ids or bool(np.isin(_instance_pixels(m), key_ids).any()) for m in maps[1:]]
         return np.array(met)
 
+    def _is_mixed(self, panoptic_map: np.ndarray) -> bool:
+        if self.max_class_share == 1:
+            return True
+        labels = decode_ids(panoptic_map)[0]
+        areas = np.bincount(labels[labels != VOID_LABEL])
+        return areas.size > 0 and bool(areas.max() < self.max_class_share * areas.sum())
+
     def _checked_shape(self, results: dict[str, Any], t: int) -> tuple[int, int]:
         shape = results['img'][t].shape[:2]
         path = results['img_path'][t]
@@ -121,7 +137,7 @@ class ClipCrop(BaseTransform):
         return (
             f'{type(self).__name__}(crop_size={self.crop_size}, share_offset={self.share_offset}, '
             f'keep_instances={self.keep_instances}, keep_shared_ids={self.keep_shared_ids}, '
-            f'max_tries={self.max_tries}, on_fail={self.on_fail!r})'
+            f'max_class_share={self.max_class_share}, max_tries={self.max_tries}, on_fail={self.on_fail!r})'
         )
 
 

@@ -42,7 +42,8 @@ class ObjectCutter:
     """Draw instances from the frames of a data set.
 
     Args:
-        dataset: Config of a data set with training labels, panoptic or instance; its pipeline is not used.
+        dataset: Config of a data set with training labels, panoptic or instance; its pipeline is not used. With
+            ``lazy_init=True`` the disk is looked at when the first object is drawn.
         min_area: Smallest instance in pixels.
         max_tries: Frames to look at for one.
 
@@ -60,8 +61,8 @@ class ObjectCutter:
             raise TypeError(f'ObjectCutter: {cfg["type"]} is no data set of videos or images with panoptic labels')
         if getattr(self.dataset, 'test_mode', False):
             raise ValueError(f'ObjectCutter: {cfg["type"]} has test_mode=True; objects are cut from training data')
-        if not len(self.dataset):
-            raise ValueError(f'ObjectCutter: {cfg["type"]} has no frames to cut objects from')
+        if not cfg.get('lazy_init', False):
+            self._open()
         self.min_area = min_area
         self.max_tries = max_tries
         self._load = LoadImageFromFile()
@@ -70,6 +71,7 @@ class ObjectCutter:
     @property
     def label_map(self) -> LabelMap:
         """Classes of the objects."""
+        self.dataset.full_init()
         return self.dataset.label_map
 
     def draw(self, not_from: set[str]) -> CutObject | None:
@@ -80,7 +82,11 @@ class ObjectCutter:
 
         Returns:
             None if no frame that was looked at has a large enough instance.
+
+        Raises:
+            FileNotFoundError, ValueError: At the first call with ``lazy_init``: as the data set, or if it is empty.
         """
+        self._open()
         for _ in range(self.max_tries):
             video = self.dataset.get_data_info(int(np.random.randint(len(self.dataset))))
             if video['img_paths'][video['key_frame']] in not_from:
@@ -91,6 +97,11 @@ class ObjectCutter:
             if (found := self._cut(load_labels(frame))) is not None:
                 return found
         return None
+
+    def _open(self) -> None:
+        self.dataset.full_init()
+        if not len(self.dataset):
+            raise ValueError(f'ObjectCutter: {type(self.dataset).__name__} has no frames to cut objects from')
 
     def _cut(self, frame: dict[str, Any]) -> CutObject | None:
         panoptic = frame['gt_seg_map']
