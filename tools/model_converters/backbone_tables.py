@@ -1,8 +1,8 @@
-"""Names of ResNet and Swin backbones, as torchvision, mmdet 2/3, mmseg and the authors of Swin write them."""
+"""Names of ResNet, Swin and STDC backbones, as torchvision, mmdet 2/3, mmseg and their authors write them."""
 
 from typing import Any
 
-from key_table import Rule, Table
+from videoseg.utils.key_table import Rule, Table
 
 _NORM = r'(?:weight|bias|running_mean|running_var|num_batches_tracked)'
 _CLASSIFIER = 'the classifier of the pre-training'
@@ -57,7 +57,34 @@ SWIN_ORIGINAL: Table = (
     Rule(rf'patch_embed\.proj\.({_AFFINE})', r'patch_embed.projection.\1'),
     *_SWIN_ENDS,
 )
-BACKBONES: Table = RESNET + SWIN + SWIN_ORIGINAL
+_STDC_UNIT: Table = (Rule(rf'(conv\.weight|bn\.{_NORM})', r'\1'),)
+_STDC_BLOCK: Table = (
+    Rule(r'conv_list\.(\d+)\.', r'layers.\1.', then=_STDC_UNIT),
+    Rule(r'avd_layer\.0\.weight', 'downsample.conv.weight'),
+    Rule(rf'avd_layer\.1\.({_NORM})', r'downsample.bn.\1'),
+)
+# mmseg.
+STDC: Table = (
+    Rule(r'(stages\.[01]\.)', r'\1', then=_STDC_UNIT),
+    Rule(r'(stages\.[2-4]\.\d+\.(?:layers\.\d+|downsample)\.)', r'\1', then=_STDC_UNIT),
+)
+# The original counts blocks over the whole network. STDC1 has 2, 2 and 2, STDC2 has 4, 5 and 3: no stage of one has a
+# block of the other, but for the first two.
+_STDC_STAGES = (
+    ('x8', 2, range(2, 6)),
+    *(('x16', 3, blocks) for blocks in (range(4, 6), range(6, 11))),
+    *(('x32', 4, blocks) for blocks in (range(6, 8), range(11, 14))),
+)
+STDC_ORIGINAL: Table = (
+    Rule(r'x2\.0\.0\.', 'stages.0.', then=_STDC_UNIT),
+    Rule(r'x4\.0\.1\.', 'stages.1.', then=_STDC_UNIT),
+    *(
+        Rule(rf'{name}\.0\.{block}\.', f'stages.{stage}.{place}.', then=_STDC_BLOCK)
+        for name, stage, blocks in _STDC_STAGES
+        for place, block in enumerate(blocks)
+    ),
+)
+BACKBONES: Table = RESNET + SWIN + SWIN_ORIGINAL + STDC + STDC_ORIGINAL
 
 # Converted ones get the prefix of a detector: mmdet's Swin reads its initial weights from nothing else.
 BACKBONE_ALONE: Table = (Rule('', 'backbone.', then=BACKBONES),)

@@ -1,4 +1,4 @@
-"""Convert released weights (K-Net, Video K-Net for VPS and VIS, backbones) to the names of videoseg.
+"""Convert released weights (K-Net, Video K-Net, Tube-Link, Mask2Former, backbones) to the names of videoseg.
 
     python tools/model_converters/convert_weights.py RELEASED.pth OUT.pth --check CONFIG
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from key_table import Conversion, UnknownKeysError, convert
 from knet_tables import STAGE, knet_table
+from tube_link_tables import tube_link_facts
 from weight_fit import build_model, check_fit, dataset_metainfo
 from weight_sources import KINDS, recognise
 
@@ -27,6 +27,7 @@ from videoseg.utils import (
     save_checkpoint_atomic,
 )
 from videoseg.utils.checkpoint import file_sha256, local_checkpoint
+from videoseg.utils.key_table import Conversion, UnknownKeysError, convert
 from videoseg.version import __version__
 
 
@@ -90,6 +91,10 @@ def convert_file(
         num_things=None,
     )
     print(f'{Path(file).name} ({meta["source_sha256"][:12]}): {recognised.kind}, {recognised.decoder or "no decoder"}')
+    if recognised.kind == 'tube_link':
+        facts = tube_link_facts(converted.state_dict)
+        meta.update(facts)
+        print(', '.join(f'{key}: {value}' for key, value in facts.items()))
     print(converted.summary())
     if config is not None:
         _check(converted, meta, recognised.part, config, allow_reinit, source_classes(checkpoint))

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from backbone_tables import BACKBONES
-from key_table import Rule, Table
+
+from videoseg.utils.key_table import Rule, Table
 
 _AFFINE = r'(?:weight|bias)'
 

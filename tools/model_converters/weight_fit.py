@@ -13,8 +13,9 @@ from videoseg.registry import DATASETS, MODELS
 from videoseg.utils import CheckpointMismatchError, load_checkpoint_report
 from videoseg.utils.checkpoint_report import CheckpointReport
 from videoseg.utils.config import named_config_errors
+from videoseg.utils.mask2former_names import query_count_problem
 
-CLASSIFIERS = ('conv_seg', 'fc_cls')
+CLASSIFIERS = ('conv_seg', 'fc_cls', 'cls_embed')
 
 
 @dataclass
@@ -114,6 +115,9 @@ def _message(
             f'    {name}: {list(report.mismatched[name][1])} here becomes {list(report.mismatched[name][0])}'
             for name in classifiers
         ]
+    queries = query_count_problem(report.mismatched)
+    if queries:
+        lines.append(queries)
     others = [name for name in wrong if name not in classifiers]
     for title, names in (
         ('the checkpoint lacks', [n for n in others if n not in report.mismatched]),

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backbone_tables import BACKBONE_ALONE, BACKBONE_OF_DETECTOR
-from key_table import Table, UnknownKeysError, find_place
 from knet_tables import SEMANTIC_KNET, knet_table, stages_of
+from tube_link_tables import TUBE_LINK
 
-KINDS = ('knet', 'semantic_knet', 'backbone')
+from videoseg.utils.key_table import Table, UnknownKeysError, find_place
+
+KINDS = ('knet', 'semantic_knet', 'tube_link', 'backbone')
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,20 @@ def recognise(names: Iterable[str], kind: str | None = None, link_stages: Sequen
             kind = 'knet'
         elif has('decode_head.kernel_generate_head.'):
             kind = 'semantic_knet'
+        elif has('panoptic_head.query_feat.'):
+            kind = 'tube_link'
         elif any(place is not None and place.name for place in (find_place(name, backbone) for name in names)):
             kind = 'backbone'
     if kind == 'backbone':
         return Source(kind, backbone, None, part='backbone')
     if kind == 'semantic_knet':
         return Source(kind, SEMANTIC_KNET, 'SemanticKNetDecoder')
+    if kind == 'tube_link':
+        return Source(kind, TUBE_LINK, 'TubeLinkDecoder')
     if kind is None:
         raise UnknownKeysError(
-            f'this is neither K-Net nor a backbone ({len(names)} parameters, the first ones are '
-            f'{", ".join(names[:3])}); if it is, say so with --kind {{{",".join(KINDS)}}}'
+            f'this is neither K-Net, Tube-Link, Mask2Former nor a backbone ({len(names)} parameters, the first ones '
+            f'are {", ".join(names[:3])}); if it is, say so with --kind {{{",".join(KINDS)}}}'
         )
     decoder = 'KNetDecoder'
     if has('tracker.mask_head.'):

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from videoseg.utils.errors import CheckpointMismatchError
+from videoseg.utils.mask2former_names import query_count_problem, translate_mask2former
 
 _IGNORED = 'num_batches_tracked'
 
@@ -81,6 +82,8 @@ def load_checkpoint_report(
 ) -> CheckpointReport:
     """Load weights into a model and account for every tensor.
 
+    Those of mmdet's Mask2Former (2.x and 3.x names) are renamed on the way.
+
     Args:
         model: Model without a data-parallel wrapper.
         checkpoint: Checkpoint dictionary or bare weights.
@@ -104,6 +107,9 @@ def load_checkpoint_report(
         for pattern, replacement in revise_keys:
             name = re.sub(pattern, replacement, name)
         renamed[name] = value
+    translated = translate_mask2former(renamed, model.state_dict(), source)
+    if translated is not None:
+        renamed = OrderedDict(translated.state_dict)
     report = CheckpointReport()
     report.problems = _contradictions(checkpoint.get('meta') or {}, expected_meta or {})
     _load(model, renamed, getattr(weights, '_metadata', None), report, source)
@@ -176,6 +182,9 @@ def _contradictions(meta: Mapping, expected: Mapping) -> list[str]:
 
 def _message(report: CheckpointReport, source: str, strict: bool) -> str:
     lines = [f'{source} does not fit the model:', *report.problems, report.table()]
+    queries = query_count_problem(report.mismatched)
+    if queries:
+        lines.append(queries)
     if report.starved:
         lines.append(f'these trained modules received nothing: {", ".join(report.starved)}')
     if strict:

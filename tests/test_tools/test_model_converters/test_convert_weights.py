@@ -8,7 +8,13 @@ import pytest
 import torch
 from mmdet.models import ResNet
 
-from tests.test_tools.test_model_converters.released import released_names, write_config, write_released
+from tests.test_tools.test_model_converters.released import (
+    released_names,
+    released_tube_link_names,
+    write_config,
+    write_released,
+    write_tube_link_config,
+)
 from tests.tool_module import load_tool
 from videoseg.apis import init_model
 from videoseg.datasets import KITTISTEPDataset
@@ -156,7 +162,7 @@ def test_python_objects_only_behind_the_flag(case, capsys):
 def test_what_is_neither(state, tmp_path, capsys):
     source = write_released(tmp_path / 'a.pth', state)
     assert tool.main([source, str(tmp_path / 'out.pth')]) == 1
-    assert 'neither K-Net nor a backbone (1 parameters' in capsys.readouterr().err
+    assert 'neither K-Net, Tube-Link, Mask2Former nor a backbone (1 parameters' in capsys.readouterr().err
     assert tool.main([source, str(tmp_path / 'out.pth'), '--kind', 'knet']) == 1
     assert f'1 of 1 parameters are in no rule:\n    {next(iter(state))}' in capsys.readouterr().err
 
@@ -185,3 +191,52 @@ def test_backbone_of_a_classifier(case, capsys):
     backbone = MODELS.build(dict(type='ResNet', depth=18, base_channels=8, init_cfg=init_cfg))
     backbone.init_weights()
     assert all(torch.equal(v, backbone.state_dict()[k]) for k, v in state.items())
+
+
+class TubeLinkCase(Case):
+    """A small Tube-Link for VPS."""
+
+    def __init__(self, folder):
+        self.folder, self.out = folder, folder / 'out.pth'
+        self.config = write_tube_link_config(folder / 'config.py')
+        torch.manual_seed(0)
+        self.state = fit.build_model(load_config(self.config)).state_dict()
+        self.released = write_released(folder / 'released.pth', released_tube_link_names(self.state))
+
+
+def test_tube_link(tmp_path, capsys):
+    case = TubeLinkCase(tmp_path)
+    assert 'attention_previous_track.attn.in_proj_weight' in load_checkpoint_file(case.released)['state_dict']
+    assert case.run('--check', case.config) == 0
+    printed = capsys.readouterr().out
+    assert 'num_queries: 24, num_classes: 19, with_link: True, with_association: True\n' in printed
+    content = load_checkpoint_file(case.out)
+    meta = content['meta']
+    assert (meta['source_kind'], meta['decoder'], meta['num_things']) == ('tube_link', 'TubeLinkDecoder', 2)
+    assert (meta['num_queries'], meta['num_classes'], len(meta['classes'])) == (24, 19, 19)
+    model = init_model(case.config, case.out)
+    assert model.state_dict().keys() == case.state.keys()
+    assert all(torch.equal(v, case.state[k]) for k, v in model.state_dict().items())
+
+
+def test_tube_link_with_another_number_of_queries(tmp_path, capsys):
+    case = TubeLinkCase(tmp_path)
+    other = write_tube_link_config(tmp_path / 'other.py', num_queries=30)
+    queries = ['decoder.query_feat', 'decoder.query_embed']
+    for options in ([], ['--allow-reinit']):  # they are no classifier: they must be named
+        assert case.run('--check', other, *options) == 1
+        error = capsys.readouterr().err
+        assert 'the checkpoint has 24 queries, the model 30: set model.decoder.num_queries=24' in error
+        assert all(f'    {name}.weight\n' in error for name in queries) and not case.out.exists()
+    assert case.run('--check', other, '--allow-reinit', *queries) == 0
+    assert f'load_from_allow = {sorted(queries)}' in capsys.readouterr().out
+
+
+def test_tube_link_with_other_classes(tmp_path, capsys):
+    case = TubeLinkCase(tmp_path)
+    other = write_tube_link_config(tmp_path / 'other.py', num_things=3, num_stuff=4)
+    assert case.run('--check', other) == 1
+    assert '    decoder.cls_embed.weight: [20, 32] here becomes [8, 32]\n' in capsys.readouterr().err
+    assert case.run('--check', other, '--allow-reinit') == 0
+    assert "load_from_allow = ['decoder.cls_embed']" in capsys.readouterr().out
+    assert 'decoder.cls_embed.weight' not in load_checkpoint_file(case.out)['state_dict']

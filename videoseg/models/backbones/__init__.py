@@ -1,5 +1,6 @@
-"""Backbones that mmdet and mmseg lack; all of mmdet's can be named in configs as they are."""
+"""Backbones that mmdet and mmseg lack or keep maps of; all of mmdet's can be named in configs as they are."""
 
 from .efficientnet_lite import EfficientNetLite, efficientnet_lite0_checkpoint
+from .stdc_pyramid import STDCPyramid
 
-__all__ = ['EfficientNetLite', 'efficientnet_lite0_checkpoint']
+__all__ = ['EfficientNetLite', 'STDCPyramid', 'efficientnet_lite0_checkpoint']

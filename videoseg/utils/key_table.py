@@ -1,4 +1,7 @@
-"""Tables of parameter names: what a released parameter is called here, or why it is left out."""
+"""Tables of parameter names: what a released parameter is called here, or why it is left out.
+
+Used where checkpoints are loaded and by ``tools/model_converters``.
+"""
 
 import re
 from collections import Counter
@@ -9,11 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of a table.
+    r"""One line of a table.
 
     Attributes:
         source: Regular expression. With ``then`` it matches the beginning of a name, otherwise all of it.
-        target: What replaces the match; ``\\1`` ... are its groups.
+        target: What replaces the match; ``\1`` ... are its groups.
         then: Table for the rest of the name.
         drop: Why such a parameter is left out; with ``then`` only if that table knows the rest.
         transform: Changes the tensor, for layers whose layout differs.
