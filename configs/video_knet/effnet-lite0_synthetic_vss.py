@@ -31,6 +31,7 @@ model = dict(
     postprocessor=dict(_delete_=True, type='SemanticPostprocessor', source='semantic_logits'),
     tracker=dict(_delete_=True, type='KernelIndexTracker'),  # nothing is tracked
 )
+find_unused_parameters = True  # the neck's second branch: the generate head reads the first
 max_iters = 700
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [

@@ -17,5 +17,5 @@ default_hooks = dict(checkpoint=dict(by_epoch=True, interval=1))
 log_processor = dict(by_epoch=True)
 load_from = None
 # parts that the Cityscapes-STEP model does not have
-load_from_allow = ['decoder.embedding_head', 'decoder.stages.2.linking', 'decoder.stages.2.fusion']
+load_from_allow = ['decoder.embedding_head', 'decoder.stages.*.linking', 'decoder.stages.*.fusion']
 auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -1,33 +1,14 @@
 """Video K-Net's clip model, Swin-B, on YouTube-VIS 2019: 8 epochs, one clip a GPU.
 
-Starts from: K-Net Swin-B trained on COCO instances. Published: AP 51.4; the number of GPUs is not. Reproduced: not run.
+Starts from: K-Net Swin-B trained on COCO instances (configs/knet/swin-b_coco_instance_3x.py), set ``load_from`` to it.
+Published on val: AP 51.4; the number of GPUs is not, 8 are our guess. Reproduced: not run.
 """
 
-_base_ = './r50_youtube_vis_2019.py'
+_base_ = ['./r50_youtube_vis_2019.py', '../_base_/models/swin.py']
 
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='SwinTransformer',
-        embed_dims=128,
-        depths=[2, 2, 18, 2],
-        num_heads=[4, 8, 16, 32],
-        window_size=7,
-        drop_path_rate=0.3,
-        patch_norm=True,
-        out_indices=(0, 1, 2, 3),
-        with_cp=False,
-        convert_weights=True,
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='https://github.com/SwinTransformer/storage/releases/download/v1.0.0/'
-            'swin_base_patch4_window7_224_22k.pth',
-        ),
-    ),
-    neck=[
-        dict(type='FPN', in_channels=[128, 256, 512, 1024], out_channels=256, num_outs=4),
-        dict(type='SemanticFPN', in_channels=256, feat_channels=256, out_channels=256, upsample_times=2),
-    ],
+    backbone=dict(_delete_=True, **_base_._swin_b),
+    neck=[dict(_base_.model.neck[0], in_channels=_base_._swin_b_channels), *_base_.model.neck[1:]],
 )
 train_dataloader = dict(batch_size=1)
 train_cfg = dict(max_epochs=8)

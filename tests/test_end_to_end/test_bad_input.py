@@ -1,21 +1,28 @@
 """Bad input meets the real model, the real config and the tools: the message names the culprit."""
 
+import copy
 import json
 import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
+from tests.reduced_models import clip, clip_length, packed, reduce_model
 from tests.test_end_to_end.project import losses, write_dataset, write_project
 from tests.test_engine.training_runs import run_tool
 from tests.test_models.tiny_models import batch, tiny_model, video
 from videoseg.apis import init_model
+from videoseg.registry import MODELS
 from videoseg.utils import CheckpointMismatchError
+
+ROOT = Path(__file__).parents[2]
 
 ANOTHER_DECODER = """
 parts = ('embedding_head', 'linking', 'fusion')
@@ -159,9 +166,11 @@ def test_checkpoint_with_a_payload(trained, tmp_path):
         ('model.tracker.type=QuasiDenseEmbedingTracker', 'config.py, key model.tracker.type:'),
         ('train_dataloader.dataset.dataroot=x', 'config.py, key train_dataloader.dataset.dataroot:'),
         ('optim_wraper.optimizer.lr=1', "unknown key 'optim_wraper'; did you mean 'optim_wrapper'?"),
+        ('model.decoder.link_stages=[5]', 'linking names stages (5,), but there are 2 (0 to 1)'),
+        ('model.decoder.fusion_stages=[0,-3]', 'fusion names stages (0, -3), but there are 2 (0 to 1)'),
     ],
 )
-def test_unknown_config_key(tmp_path, options, message):
+def test_config_that_cannot_be_built(tmp_path, options, message):
     assert message in Project(tmp_path).fails('train.py', '--cfg-options', options)
 
 
@@ -228,12 +237,36 @@ def only_void(label, frame):
     return label
 
 
+def changing_classes(label, frame):
+    """An instance of class 3 in even frames is one of class 4 in odd ones, with the same number."""
+    if frame % 2:
+        label[..., 2][label[..., 2] == 3] = 4
+    return label
+
+
+def strangers(label, frame):
+    """No frame has an object of another frame."""
+    things = np.isin(label[..., 2], (3, 4, 5))
+    label[..., 1][things] = frame + 1
+    return label
+
+
+POOR = {
+    'one frame': None,
+    'no objects': without_objects,
+    'only void': only_void,
+    'changing classes': changing_classes,
+    'no common object': strangers,
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('case', ['one frame', 'no objects', 'only void'])
+@pytest.mark.parametrize('case', POOR)
 def test_poor_data_is_no_reason_to_stop(tmp_path, case):
+    """Ids hold the class: an instance number that changes its class is another object from then on."""
     data = write_dataset(tmp_path / 'data', frames=1 if case == 'one frame' else 4)
-    if case != 'one frame':
-        edit_labels(data, without_objects if case == 'no objects' else only_void)
+    if POOR[case] is not None:
+        edit_labels(data, POOR[case])
     project = Project(tmp_path, batch_size=1)
     code, text = project.run('train.py')
     assert code == 0, text[-3000:]
@@ -248,8 +281,37 @@ def test_poor_data_is_no_reason_to_stop(tmp_path, case):
     assert (stq is None) == (case == 'only void')
 
 
+def test_videos_shorter_than_the_clip(tmp_path):
+    """By default the key frame is repeated (above); whoever rejects such clips and has no others is told so."""
+    write_dataset(tmp_path / 'data', frames=1)
+    text = Project(tmp_path).fails('train.py', '--cfg-options', 'train_dataloader.dataset.pipeline.0.border=reject')
+    assert re.search(r'RuntimeError: 51 samples rejected in a row: video 000\d, frame 0 ', text)
+    assert 'ClipSample: 1 frames too few around frame 0 of a video of 1 frames' in text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    'case', ['one frame', 'no objects', 'no objects in one frame', 'only void', 'void in one frame']
+    'name', ['r50_kitti_step', 'r50_youtube_vis_2019', 'effnet-lite0_synthetic_vss', 'effnet-lite0_synthetic_vis']
+)
+def test_one_frame_for_every_kind_of_model(name):
+    """Trained on the frame and copies of it, tested on the frame."""
+    cfg = Config.fromfile(ROOT / f'configs/video_knet/{name}.py')
+    model = MODELS.build(reduce_model(cfg.model))
+    classes = model.decoder.num_things, model.decoder.num_stuff
+    alone = clip(0, 1, *classes)
+    copies, frames = copy.deepcopy(alone), clip_length(cfg)
+    copies['inputs'] = copies['inputs'].expand(frames, -1, -1, -1)
+    copies['data_samples'].video_data_samples = [copies['data_samples'][0].clone() for _ in range(frames)]
+    data = model.data_preprocessor(packed(copies, copy.deepcopy(copies)), True)
+    total, logged = model.parse_losses(model.train()(**data, mode='loss'))
+    assert total.isfinite() and all(value.isfinite() for value in logged.values())
+    (result,) = model.eval().predict(**model.data_preprocessor(packed(alone), False))
+    assert len(result) == 1 and result[0].frame_id == 0
+    assert set(result.tracks['num_frames'].tolist()) <= {1}
+
+
+@pytest.mark.parametrize(
+    'case', ['one frame', 'no objects', 'no objects in one frame', 'only void', 'void in one frame', 'no common object']
 )
 def test_one_step_of_a_poor_clip(case):
     """Losses and gradients are finite, and the clip can be predicted."""
@@ -258,7 +320,9 @@ def test_one_step_of_a_poor_clip(case):
     if case == 'one frame':
         item['inputs'][1] = item['inputs'][0]
         item['data_samples'].video_data_samples = [frames[0], frames[0].clone()]
-    poor = {'no objects': frames, 'only void': frames, 'one frame': []}.get(case, frames[1:])
+    if case == 'no common object':
+        frames[1].gt_instances.instances_ids += 2
+    poor = {'no objects': frames, 'only void': frames, 'one frame': [], 'no common object': []}.get(case, frames[1:])
     for frame in poor:
         frame.gt_instances = frame.gt_instances[:0]
         sem = frame.gt_sem_seg.sem_seg

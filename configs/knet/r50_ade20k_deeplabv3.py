@@ -1,0 +1,21 @@
+"""Semantic K-Net R50 with DeepLabv3's head on ADE20K; otherwise as r50_ade20k_psp.py.
+
+Published: mIoU 44.6. Reproduced: not run.
+"""
+
+_base_ = './r50_ade20k_psp.py'
+
+model = dict(
+    decoder=dict(
+        generate_head=dict(
+            _delete_=True,
+            type='ASPPHead',
+            in_channels=2048,
+            in_index=3,
+            channels=512,
+            dilations=(1, 12, 24, 36),
+            dropout_ratio=0.1,
+            norm_cfg=dict(type='BN', requires_grad=True),
+        )
+    )
+)
