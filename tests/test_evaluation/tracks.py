@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.parity_data import parity_file
 from videoseg.evaluation.functional.frame_masks import FrameMasks, GTTrack, PredTrack
+from videoseg.evaluation.functional.video_ap import VideoAP
 from videoseg.structures.rle import encode_masks
 
 SIZE = (12, 16)
@@ -143,3 +144,31 @@ def recorded_tracks():
     record = json.loads(parity_file('metrics', 'ytvis.json').read_text())
     with gzip.open(parity_file('metrics', 'ytvis.input.json.gz')) as file:
         return json.load(file), record['expected'], record['tolerance']
+
+
+def score(videos, **options):
+    """Video AP of videos by their ids."""
+    statistics = VideoAP(NUM_CLASSES, **options)
+    for video_id, video in videos.items():
+        video.feed(statistics, video_id)
+    return statistics.compute()
+
+
+def stripes(*rows, num_frames=1):
+    """Masks (n, T, 12, 16) of the first so many columns each; a tuple has one number a frame."""
+    rows = [x if isinstance(x, tuple) else (x,) * num_frames for x in rows]
+    masks = np.zeros((len(rows), len(rows[0]), *SIZE), bool)
+    for i, row in enumerate(rows):
+        for t, columns in enumerate(row):
+            masks[i, t, :, :columns] = True
+    return masks
+
+
+def single(gt, pred, num_frames=1):
+    """One video of class 0; gt: (columns, more arguments), pred: (columns, score)."""
+    return TrackVideo(
+        [GTTrack(i + 1, 0, **more) for i, (_, more) in enumerate(gt)],
+        stripes(*[x for x, _ in gt], num_frames=num_frames) if gt else np.zeros((0, num_frames, *SIZE), bool),
+        [PredTrack(i + 1, 0, x) for i, (_, x) in enumerate(pred)],
+        stripes(*[x for x, _ in pred], num_frames=num_frames) if pred else np.zeros((0, num_frames, *SIZE), bool),
+    )

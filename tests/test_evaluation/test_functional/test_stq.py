@@ -50,6 +50,17 @@ def test_parity_kitti_step(entry, options, weighted):
     assert result['protocol']['weighted'] == weighted
 
 
+def test_the_original_list_of_things_gives_other_numbers():
+    """Defect 16 of Video K-Net: with 11 to 18 as things, predicted riders and trucks add association credit."""
+    params = recorded('step_stq')[2]
+    official, original = (
+        run_recorded(STQ(params['num_classes'], things), '', params['sequences'])
+        for things in (KITTI_THINGS, range(11, 19))
+    )
+    assert official['SQ'] == original['SQ']
+    assert official['AQ'] != original['AQ'] and official['STQ'] != original['STQ']
+
+
 @pytest.mark.parametrize(
     'case', ['perfect', 'all_gt_void', 'all_pred_void', 'only_crowd', 'stuff_only', 'two_tracks_swapped_in_frame_1']
 )

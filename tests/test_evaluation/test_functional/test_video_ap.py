@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.test_evaluation.tracks import NUM_CLASSES, SIZE, TrackVideo, frame_masks, make_video, perfect, slow_ap
+from tests.test_evaluation.tracks import (
+    NUM_CLASSES,
+    SIZE,
+    TrackVideo,
+    frame_masks,
+    make_video,
+    perfect,
+    score,
+    single,
+    slow_ap,
+    stripes,
+)
 from videoseg.evaluation.functional.frame_masks import FrameMasks, GTTrack, PredTrack
 from videoseg.evaluation.functional.video_ap import VideoAP
 from videoseg.structures.rle import encode_masks
@@ -16,37 +27,10 @@ fast = settings(derandomize=True, deadline=None, max_examples=20)
 seeds = st.integers(0, 10**6)
 
 
-def score(videos, **options):
-    statistics = VideoAP(NUM_CLASSES, **options)
-    for video_id, video in videos.items():
-        video.feed(statistics, video_id)
-    return statistics.compute()
-
-
 def numbers(result, statistics=None):
     """The numbers alone, NaN as None so that they compare."""
     names = (statistics or VideoAP(NUM_CLASSES, 'ovis')).names
     return {x: None if math.isnan(result[x]) else result[x] for x in names if x in result}
-
-
-def stripes(*rows, num_frames=1):
-    """Masks (n, T, 12, 16) of the first so many columns each; a tuple has one number a frame."""
-    rows = [x if isinstance(x, tuple) else (x,) * num_frames for x in rows]
-    masks = np.zeros((len(rows), len(rows[0]), *SIZE), bool)
-    for i, row in enumerate(rows):
-        for t, columns in enumerate(row):
-            masks[i, t, :, :columns] = True
-    return masks
-
-
-def single(gt, pred, num_frames=1):
-    """One video of class 0; gt: (columns, more arguments), pred: (columns, score)."""
-    return TrackVideo(
-        [GTTrack(i + 1, 0, **more) for i, (_, more) in enumerate(gt)],
-        stripes(*[x for x, _ in gt], num_frames=num_frames) if gt else np.zeros((0, num_frames, *SIZE), bool),
-        [PredTrack(i + 1, 0, x) for i, (_, x) in enumerate(pred)],
-        stripes(*[x for x, _ in pred], num_frames=num_frames) if pred else np.zeros((0, num_frames, *SIZE), bool),
-    )
 
 
 @settings(derandomize=True, deadline=None, max_examples=8)

@@ -1,9 +1,9 @@
-"""A tiny Video K-Net overfits one clip."""
+"""A tiny Video K-Net and a tiny Tube-Link overfit one clip."""
 
 import pytest
 import torch
 
-from tests.test_models.tiny_models import batch, tiny_model, video
+from tests.test_models.tiny_models import batch, tiny_model, tiny_tube_model, video
 from videoseg.evaluation.functional import STQ, joint_histogram
 from videoseg.structures.ids import VOID_LABEL, encode_ids
 
@@ -47,3 +47,27 @@ def test_overfits_one_clip():
     after = score(model, item, 'clip')
     assert before < 0.3
     assert after['STQ'] > 0.8, after
+
+
+@pytest.mark.learns
+def test_tube_link_overfits_one_clip():
+    """Two tubes of two frames, linked; the embeddings of the same object become alike."""
+    item = video(3, frames=4, name='clip')
+    model = tiny_tube_model(num_layers=2, num_points=128)
+    model.backbone.norm_eval = False
+    model.postprocessor.object_mask_thr, model.postprocessor.overlap_thr = 0.3, 0.5
+    before, losses = score(model, item, 'clip')['STQ'], []
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    data = batch(model, item, training=True)
+    model.train()
+    for _ in range(60):
+        total, log = model.parse_losses(model(**data, mode='loss'))
+        optimizer.zero_grad()
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(log['loss_track'].item())
+    after = score(model, item, 'clip')
+    assert before < 0.3
+    assert after['STQ'] > 0.7, after
+    assert losses[-1] < 0.8 * losses[0]

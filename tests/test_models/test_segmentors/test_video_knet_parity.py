@@ -107,6 +107,45 @@ def test_inference_over_all_frames(name):
         assert_close(result.pred_track_instances.scores[things], torch.tensor(recorded))
 
 
+def recorded_and_own(model, record):
+    """Of every frame the recorded semantic and id map, and our labels and ids."""
+    state = None
+    for number, expected in enumerate(record['test_frames']):
+        sample = frame_sample(number)
+        state = state or model.init_state(window_meta(sample, range(1)))
+        (result,), state = model.step(frame_input(number), sample, state)
+        own = decode_ids(result.pred_panoptic_seg.panoptic_seg[0].long())
+        yield expected['semantic'].long(), expected['track'].long(), *own
+
+
+@pytest.mark.parametrize('part', ['postprocessor', 'tracker'])
+@pytest.mark.parametrize('name', DETECTORS)
+def test_without_compat_ids_differ_from_the_recorded(name, part):
+    """Defects 1 (tracker) and 2 (boxes of the postprocessor): ids alone change, classes are the recorded ones."""
+    record = load(name)
+    model = build(record)
+    getattr(model, part).compat = False
+    changed = []
+    for semantic, track, labels, ids in recorded_and_own(model, record):
+        assert torch.equal(RAW_IDS[labels], semantic)
+        changed.append(not torch.equal(ids, track))
+    assert any(changed)
+
+
+@pytest.mark.parametrize('name', DETECTORS)
+def test_without_a_label_for_void_it_stays_void(name):
+    """Defect 3: where no segment is, the original has its first class."""
+    record = load(name)
+    model = build(record)
+    model.void_label = VOID_LABEL
+    number_void = 0
+    for semantic, _, labels, _ in recorded_and_own(model, record):
+        void = labels == VOID_LABEL
+        assert (semantic[void] == 0).all() and torch.equal(RAW_IDS[labels[~void]], semantic[~void])
+        number_void += int(void.sum())
+    assert number_void > 0
+
+
 def training_clip(record, model):
     train = record['train']
     sample = TrackDataSample(metainfo=dict(video_id='recorded'))

@@ -9,9 +9,10 @@ from mmdet.structures import TrackDataSample
 from mmengine.model import BaseModule
 
 from tests.test_models.tiny_models import TINY, batch, tiny_model, video
-from videoseg.models.segmentors.windows import cut_windows, window_meta
+from videoseg.models.segmentors.windows import window_meta
 from videoseg.registry import MODELS
 from videoseg.structures import VideoState
+from videoseg.structures.ids import DIVISOR, VOID_LABEL
 
 
 @pytest.fixture(scope='module')
@@ -143,9 +144,29 @@ def test_a_tracker_of_mmdet_is_refused():
 
 
 def test_video_may_start_anywhere(model):
+    """Defect 4: the original forgets at frame 0 only, and crashes where the first video starts elsewhere."""
     data = batch(model, video(0))
-    results, _ = run_frames(model, data, 0, frames=range(2, 5))
-    assert len(results) == 3
+    late, state = run_frames(model, data, 0, frames=range(2, 5))
+    for t, frame in enumerate(data['data_samples'][0].video_data_samples[2:]):
+        frame.set_metainfo(dict(frame_id=t))
+    renumbered, again = run_frames(model, data, 0, frames=range(2, 5))
+    assert torch.equal(maps_of(late), maps_of(renumbered))
+    assert torch.equal(state.decoder['kernels'], again.decoder['kernels'])
+    assert torch.equal(state.tracker['track_ids'], again.tracker['track_ids'])
+
+
+@pytest.mark.parametrize('label', [VOID_LABEL, 2])
+def test_void_is_void_unless_a_label_stands_for_it(label):
+    """Defect 3: the original paints void as the first class."""
+    options = dict(instance_score_thr=0.0, overlap_thr=0.9)  # rejects segments, whose pixels stay void
+    model = tiny_model(postprocessor=options, void_label=label)
+    (result,) = model.predict(**batch(model, video(0, frames=2)))
+    plain = tiny_model(postprocessor=options, void_label=77)
+    (marked,) = plain.predict(**batch(plain, video(0, frames=2)))
+    maps, void = maps_of(result.video_data_samples), maps_of(marked.video_data_samples) == 77 * DIVISOR
+    assert void.any() and not void.all()
+    assert (maps[void] == label * DIVISOR).all()
+    assert torch.equal(maps[~void], maps_of(marked.video_data_samples)[~void])
 
 
 SWITCHES = [
@@ -175,15 +196,42 @@ def test_impossible_switches_are_refused():
         tiny_model(decoder=dict(link_stages=(2,)))
     with pytest.raises(ValueError, match='trains on pairs'):
         model = tiny_model()
-        model.train()(**batch(model, video(0, frames=3), training=True), mode='loss')
+        model.train()(**batch(model, video(0, frames=1), training=True), mode='loss')
 
 
-def test_cut_windows_keep_every_frame():
-    for frames in range(1, 9):
-        for window in range(1, 5):
-            for overlap in range(window):
-                seen = [f for a, b, o in cut_windows(frames, window, overlap) for f in range(a + o, b)]
-                assert seen == list(range(frames))
+def test_identities_given_by_the_postprocessor_stay():
+    """Query numbers that the original leaves in the map (Q4 of ``specs/tube_link.md``)."""
+    data = video(0, frames=1)
+    model = tiny_model()
+    (plain,) = model(**batch(model, data), mode='predict')[0]
+    postprocessor = model.postprocessor
+
+    def gives_one(prediction, meta):
+        segments = postprocessor(prediction, meta)
+        segments.track_ids = torch.zeros_like(segments.labels)
+        segments.track_ids[0], segments.is_thing[0] = 77, False
+        return segments
+
+    model.postprocessor = gives_one
+    (given,) = model(**batch(model, data), mode='predict')[0]
+    ids, before = given.pred_track_instances.instances_id, plain.pred_track_instances.instances_id
+    assert before[0] > 0 and ids[0] == 77
+    assert torch.equal(ids[1:] > 0, before[1:] > 0)
+    assert 77 in (given.pred_panoptic_seg.panoptic_seg % DIVISOR)
+
+
+def test_windows_of_a_video_follow_the_policy():
+    sizes = {}
+    for policy in ('full', 'balanced'):
+        model = tiny_model(test_cfg=dict(window=3, policy=policy))
+        step, seen = model.step, []
+        model.step = lambda x, *args, step=step, seen=seen: (seen.append(len(x)), step(x, *args))[1]
+        (result,) = model(**batch(model, video(0, frames=7)), mode='predict')
+        assert len(result) == 7 and sum(seen) == 7
+        sizes[policy] = seen
+    assert sizes == dict(full=[3, 3, 1], balanced=[3, 2, 2])
+    with pytest.raises(ValueError, match='test_cfg: policy must be one of'):
+        tiny_model(test_cfg=dict(policy='even'))
 
 
 def test_initialisation_reaches_every_part():

@@ -79,6 +79,8 @@ class Matches:
         hits: (R, T, D) bool, true positives.
         misses: (R, T, D) bool, false positives; ignored predictions are neither.
         num_gt: (R,) ground truth tracks that are not ignored.
+        best_ious: (G,) the highest IoU that any prediction has with each track that is not ignored in the first range,
+            0 without predictions; a prediction may be the best of several.
     """
 
     scores: np.ndarray
@@ -86,6 +88,7 @@ class Matches:
     hits: np.ndarray
     misses: np.ndarray
     num_gt: np.ndarray
+    best_ious: np.ndarray
 
     @classmethod
     def join(cls, parts: list['Matches']) -> 'Matches':
@@ -98,6 +101,7 @@ class Matches:
             np.concatenate([x.hits for x in parts], axis=-1)[..., order],
             np.concatenate([x.misses for x in parts], axis=-1)[..., order],
             np.sum([x.num_gt for x in parts], axis=0),
+            np.concatenate([x.best_ious for x in parts]),
         )
 
 
@@ -116,7 +120,12 @@ def match_tracks(tracks: ClassTracks, ranges: tuple[TrackRange, ...]) -> Matches
     outside = (tracks.pred_areas < low) | (tracks.pred_areas > high)
     excused = excused | (~matched & outside[:, None])
     return Matches(
-        tracks.scores, np.arange(len(tracks.scores)), matched & ~excused, ~matched & ~excused, (~ignored).sum(1)
+        tracks.scores,
+        np.arange(len(tracks.scores)),
+        matched & ~excused,
+        ~matched & ~excused,
+        (~ignored).sum(1),
+        tracks.ious.max(axis=0, initial=0.0)[~ignored[0]],
     )
 
 

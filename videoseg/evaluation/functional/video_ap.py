@@ -45,6 +45,11 @@ class VideoAP(VideoStatistics[APVideo]):
     given frame by frame and not kept (:meth:`update`), labels and scores at the end of a video (:meth:`finish_video`).
     A prediction that ends early is empty in the remaining frames.
 
+    ``tube_IoU`` stands beside them (no official evaluator has it): the mean over ground truth tracks, all classes
+    together, of the highest IoU that any prediction of the track's class has with it, whatever its score. It is 0 for a
+    track whose class was not predicted; the same predictions count as for AP, crowd does not. It moves long before AP
+    does, which is 0 as long as no IoU reaches 0.5.
+
     Equal scores of different videos are ranked by video id: ids that are whole numbers come first, in numerical order
     (``'2'`` before ``'10'``), then others in alphabetical order. Official evaluators sort the integer ids of the json,
     so these are the ids to give. Within a video the order of the tracks given decides.
@@ -89,8 +94,8 @@ class VideoAP(VideoStatistics[APVideo]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, and with OVIS AP_light, AP_medium, AP_heavy."""
-        names = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'AR1', 'AR10', 'AR100')
+        """AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, tube_IoU, with OVIS AP_light, AP_medium, AP_heavy."""
+        names = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'AR1', 'AR10', 'AR100', 'tube_IoU')
         return names + tuple(f'AP{x.name}' for x in self.ranges[len(AREA_RANGES) :])
 
     @property
@@ -168,8 +173,8 @@ class VideoAP(VideoStatistics[APVideo]):
         Returns:
             As in the base class, and besides :attr:`names` the recalls ``ARs``, ``ARm``, ``ARl`` (OVIS: ``AR_light``,
             ``AR_medium``, ``AR_heavy``) everywhere; ``per_class`` also has ``num_gt``. A class without ground truth in
-            the range is NaN and not part of the mean; a mean over no class is NaN. Per video, only its own tracks
-            count.
+            the range is NaN and not part of the mean; a mean over no class is NaN. ``tube_IoU`` is the mean over
+            tracks, not over classes. Per video, only its own tracks count.
 
         Raises:
             ValueError: If a video was not finished.
@@ -181,14 +186,14 @@ class VideoAP(VideoStatistics[APVideo]):
         for video_id in sorted(self.videos, key=_video_order):
             video = self.videos[video_id]
             matches = {label: match_tracks(tracks, self.ranges) for label, tracks in video.classes.items()}
-            per_video[video_id] = self._mean([self._scores(x) for x in matches.values()])
+            per_video[video_id] = self._mean(list(matches.values()))
             per_video[video_id]['num_frames'] = video.num_frames
             for label, x in matches.items():
                 parts.setdefault(label, []).append(x)
-        classes = {label: self._scores(Matches.join(x)) for label, x in parts.items()}
+        classes = {label: Matches.join(x) for label, x in parts.items()}
         columns = {x: np.full(self.num_classes, np.nan) for x in self._all_names}
-        for label, scores in classes.items():
-            for name, value in scores.items():
+        for label, matches in classes.items():
+            for name, value in self._scores(matches).items():
                 columns[name][label] = value
         num_gt = np.zeros(self.num_classes, np.int64)
         for label, x in parts.items():
@@ -261,17 +266,20 @@ class VideoAP(VideoStatistics[APVideo]):
             hits = matches.hits[0][:, matches.ranks < limit]
             scores[f'AR{limit}'] = hits.sum() / (matches.num_gt[0] * len(hits)) if matches.num_gt[0] else math.nan
         scores['AR100'] = recall[0]
+        scores['tube_IoU'] = matches.best_ious.mean() if len(matches.best_ious) else math.nan
         for x, precision, found in zip(self.ranges[1:], ap[1:], recall[1:], strict=True):
             scores[f'AP{x.name}'] = precision.mean()
             scores[f'AR{x.name}'] = found
         return {name: float(scores[name]) for name in self._all_names}
 
-    def _mean(self, classes: list[dict[str, float]]) -> dict[str, float]:
-        """Mean over classes that have ground truth, NaN without any."""
-        result = {}
+    def _mean(self, classes: list[Matches]) -> dict[str, float]:
+        """Mean over classes that have ground truth, NaN without any; of the tube IoU over their tracks."""
+        scores, result = [self._scores(x) for x in classes], {}
         for name in self._all_names:
-            values = [x[name] for x in classes if not math.isnan(x[name])]
+            values = [x[name] for x in scores if not math.isnan(x[name])]
             result[name] = float(np.mean(values)) if values else math.nan
+        if not math.isnan(result['tube_IoU']):
+            result['tube_IoU'] = float(np.concatenate([x.best_ious for x in classes]).mean())
         return result
 
 

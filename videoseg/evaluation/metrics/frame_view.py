@@ -141,11 +141,14 @@ class FrameView:
 
     @cached_property
     def pred_tracks(self) -> tuple[np.ndarray, list[RLE]] | None:
-        """Track ids (n,), none twice, and their masks in this frame."""
+        """Track ids (n,), none twice, and their masks in this frame; masks that are RLEs have distinct ids."""
         given = self.sample.get('pred_track_instances')
         if self._has('pred_track_instances', 'masks'):
-            ids, masks = _array(_field(given, 'instances_id')), _array(_field(given, 'masks'))
-            ids, masks = ids[ids > 0], masks[ids > 0]
+            ids, masks = _array(_field(given, 'instances_id')), _field(given, 'masks')
+            if isinstance(masks, list):  # RLEs
+                order = np.argsort(ids, kind='stable')
+                return ids[order].astype(np.int64), [masks[row] for row in order]
+            ids, masks = ids[ids > 0], _array(masks)[ids > 0]
         elif self.pred_panoptic is not None:
             ids = np.unique(self.pred_objects)
             ids = ids[ids > 0].astype(np.int64)
@@ -164,8 +167,9 @@ class FrameView:
         given = self.sample.get('pred_track_instances')
         if not self._has('pred_track_instances', 'masks'):
             return None
-        order = np.argsort(_array(_field(given, 'scores')), kind='stable')
-        return _painted(_array(_field(given, 'masks'))[order], _array(_field(given, 'instances_id'))[order], self.size)
+        order, masks = np.argsort(_array(_field(given, 'scores')), kind='stable'), _field(given, 'masks')
+        masks = decode_masks(masks, self.size) if isinstance(masks, list) else _array(masks)
+        return _painted(masks[order], _array(_field(given, 'instances_id'))[order], self.size)
 
     def require(self, name: str, reader: str) -> Any:
         """A property of the prediction that must be there.

@@ -11,7 +11,8 @@ def best_tracks(table: Mapping[str, Tensor], limit: int) -> list[PredTrack]:
     """The tracks with the highest scores.
 
     Args:
-        table: Columns ``ids, labels, scores`` from the segmentor's ``finish``.
+        table: Columns ``ids, labels, scores`` from the segmentor's ``finish``; with ``mask_ids`` where tracks share
+            masks.
         limit: How many at most.
 
     Returns:
@@ -19,5 +20,6 @@ def best_tracks(table: Mapping[str, Tensor], limit: int) -> list[PredTrack]:
     """
     scores = table['scores'].detach().cpu().double()
     best = scores.argsort(descending=True, stable=True)[:limit]
-    ids, labels = (table[name].cpu()[best].tolist() for name in ('ids', 'labels'))
-    return [PredTrack(*row) for row in zip(ids, labels, scores[best].tolist(), strict=True)]
+    names = ('ids', 'labels', 'mask_ids' if 'mask_ids' in table else 'ids')
+    ids, labels, mask_ids = (table[name].cpu()[best].tolist() for name in names)
+    return [PredTrack(*row) for row in zip(ids, labels, scores[best].tolist(), mask_ids, strict=True)]

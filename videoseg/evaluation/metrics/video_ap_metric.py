@@ -39,7 +39,7 @@ class _TrueTrack:
 
 @METRICS.register_module()
 class VideoAPMetric(VideoMetric):
-    """``ap/AP``, ``ap/AP50``, ``ap/AP75``, ``ap/AR1``, ``ap/AR10`` ... in [0, 1].
+    """``ap/AP``, ``ap/AP50``, ``ap/AP75``, ``ap/AR1``, ``ap/AR10``, ``ap/tube_IoU`` ... in [0, 1].
 
     Predicted tracks are the masks of ``pred_track_instances`` where there are any, otherwise the things of the panoptic
     map that have a track id. A mask is kept as intersections and areas only; label and score of a track are those of

@@ -4,19 +4,21 @@ from collections.abc import Sequence
 
 import torch
 from mmdet.structures import DetDataSample, TrackDataSample
-from mmengine.model import BaseModel, ModuleList
-from mmengine.structures import InstanceData, PixelData
+from mmengine.model import ModuleList
 from torch import Tensor
 
-from videoseg.models.segmentors.track_table import finish_tracks, update_track_table
-from videoseg.models.segmentors.windows import cut_windows, group_batch, stack_states, window_meta
+from videoseg.models.segmentors.base_segmentor import BaseSegmentor
+from videoseg.models.segmentors.track_table import update_track_table
+from videoseg.models.segmentors.windows import group_batch, stack_states, window_meta
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta, PixelFeatures, VideoState
-from videoseg.structures.ids import DIVISOR, VOID_LABEL
+from videoseg.structures.ids import VOID_LABEL
+from videoseg.structures.video_state import StateDict
+from videoseg.structures.windows import check_windows
 
 
 @MODELS.register_module()
-class VideoSegmentor(BaseModel):
+class VideoSegmentor(BaseSegmentor):
     """Segment and track videos with interchangeable parts; it knows no method.
 
     ``loss`` trains on clips. ``init_state``, ``step`` and ``finish`` are the streaming interface, and ``predict`` on
@@ -29,7 +31,8 @@ class VideoSegmentor(BaseModel):
         postprocessor: Config of the postprocessor; only needed to predict.
         tracker: Config of the tracker; only needed to predict.
         data_preprocessor: Config of the data preprocessor.
-        test_cfg: ``window`` frames at a time and ``overlap`` frames shared by consecutive windows, for ``predict``.
+        test_cfg: ``window`` frames at a time, ``overlap`` frames shared by consecutive windows, and the ``policy`` of
+            videos that do not divide evenly (:func:`videoseg.structures.windows.cut_windows`), for ``predict``.
         void_label: Label of pixels without a segment; the original Video K-Net painted them as the first raw class.
         init_cfg: mmengine initialisation.
 
@@ -50,9 +53,9 @@ class VideoSegmentor(BaseModel):
         void_label: int = VOID_LABEL,
         init_cfg: dict | None = None,
     ) -> None:
-        if isinstance(data_preprocessor, dict):  # built here, so that no default scope has to be set
-            data_preprocessor = MODELS.build(data_preprocessor)
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(
+            data_preprocessor, **self._window_of(**(test_cfg or {})), void_label=void_label, init_cfg=init_cfg
+        )
         self.backbone = MODELS.build(backbone)
         necks = [neck] if isinstance(neck, dict) else list(neck or [])
         self.neck = ModuleList(MODELS.build(cfg) for cfg in necks)
@@ -64,14 +67,11 @@ class VideoSegmentor(BaseModel):
                 f'model.tracker is a {type(self.tracker).__name__}, which has no align and associate: use a tracker of '
                 'videoseg.models.trackers, or a subclass of its BaseTracker'
             )
-        self.window, self.overlap = self._window_of(**(test_cfg or {}))
-        self.void_label = void_label
 
     @staticmethod
-    def _window_of(window: int = 1, overlap: int = 0) -> tuple[int, int]:
-        if window < 1 or not 0 <= overlap < window:
-            raise ValueError(f'test_cfg: window {window} must be at least 1 and overlap {overlap} in [0, window)')
-        return window, overlap
+    def _window_of(window: int = 1, overlap: int = 0, policy: str = 'full') -> dict:
+        check_windows(window, overlap, policy, 'test_cfg')
+        return dict(window=window, overlap=overlap, policy=policy)
 
     # ---------------------------------------------------------------- features and training
 
@@ -94,40 +94,11 @@ class VideoSegmentor(BaseModel):
         """Losses of B clips (B, T, 3, H, W) with ground truth."""
         return self.decoder.loss(self.extract_feat(inputs), data_samples)
 
-    def forward(
-        self, inputs: Tensor, data_samples: Sequence[TrackDataSample] | None = None, mode: str = 'tensor'
-    ) -> dict | list | PixelFeatures:
-        """mmengine's entry: ``mode`` is ``'loss'``, ``'predict'`` or ``'tensor'`` (features only)."""
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.extract_feat(inputs)
-        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', not {mode!r}")
-
     # ---------------------------------------------------------------- streaming
 
     def init_state(self, meta: FrameMeta) -> VideoState:
         """A fresh state for the video that starts with this window (at any frame number)."""
         return VideoState(meta.video_id, meta.frame_ids[0], decoder=self.decoder.init_state(meta), seed=meta.seed)
-
-    @torch.no_grad()
-    def step(
-        self, inputs: Tensor, data_sample: TrackDataSample, state: VideoState
-    ) -> tuple[list[DetDataSample], VideoState]:
-        """Process one window of one video.
-
-        Args:
-            inputs: (T, 3, H, W), normalised and padded.
-            data_sample: Frame descriptions of the window; its ``num_overlap`` leading frames were emitted before.
-            state: What the previous window left.
-
-        Returns:
-            Results of the new frames, in order, and the new state.
-        """
-        results, states = self.step_batch(inputs[None], [data_sample], [state])
-        return results[0], states[0]
 
     @torch.no_grad()
     def step_batch(
@@ -183,82 +154,48 @@ class VideoSegmentor(BaseModel):
             prediction, decoder_state = self.decoder.decode(part, stack_states([s.decoder for s in states]), metas)
             for b, meta in enumerate(metas):
                 own = prediction.select_clip(b)
-                segments, tracker_state = self._identify(part, own, meta, states[b])
+                new_frames = meta.frame_ids[overlap:]
+                segments, tracker_state, table = self._identify(part.select_clip(b), own, meta, states[b], new_frames)
                 states[b] = VideoState(
                     video_id=states[b].video_id,
                     next_frame=meta.frame_ids[-1] + 1,
                     decoder={name: value[b] for name, value in decoder_state.items()},
                     tracker=tracker_state,
-                    track_table=update_track_table(states[b].track_table, segments, meta.frame_ids[overlap:]),
+                    track_table=table,
                     seed=states[b].seed,
                 )
                 frames = samples[b].video_data_samples[first + start + overlap : first + stop]
-                results[b] += self._frame_results(frames, segments, overlap)
+                results[b] += self.frame_results(frames, segments, overlap)
         return results, states
 
     def _identify(
-        self, feats: PixelFeatures, prediction: object, meta: FrameMeta, state: VideoState
-    ) -> tuple[ClipSegments, dict[str, Tensor]]:
-        """Align, postprocess, embed, associate."""
+        self, feats: PixelFeatures, prediction: object, meta: FrameMeta, state: VideoState, new_frames: Sequence[int]
+    ) -> tuple[ClipSegments, StateDict, StateDict]:
+        """Align, postprocess, embed, associate, and enter the result in the track table."""
         prediction, tracker_state = self.tracker.align(prediction, state.tracker)
         segments = self.postprocessor(prediction, meta)
         embeddings = self.decoder.embed(feats, prediction, segments)
+        given = segments.track_ids
         segments.track_ids, tracker_state = self.tracker.associate(segments, embeddings, meta, tracker_state)
-        return segments, tracker_state
+        if given is not None:  # what the postprocessor gave an identity is not the tracker's
+            segments.track_ids = torch.where(given > 0, given, segments.track_ids)
+        if self._selects_at_end:
+            table = self.postprocessor.update_table(state.track_table, prediction, segments, new_frames)
+        else:
+            table = update_track_table(state.track_table, segments, new_frames)
+        return segments, tracker_state, table
 
-    def _frame_results(
-        self, frames: Sequence[DetDataSample], segments: ClipSegments, overlap: int
-    ) -> list[DetDataSample]:
-        """One sample a frame with ``pred_panoptic_seg``, ``pred_sem_seg`` and ``pred_track_instances``."""
-        rows = InstanceData(
-            labels=segments.labels,
-            scores=segments.scores,
-            is_thing=segments.is_thing,
-            instances_id=segments.track_ids,
-        )
-        results = []
-        ids = None if segments.segment_map is None else segments.panoptic_map(self.void_label * DIVISOR, DIVISOR).int()
-        for t, frame in enumerate(frames, start=overlap):
-            result = frame.clone()
-            if ids is not None:
-                result.pred_panoptic_seg = PixelData(panoptic_seg=ids[t : t + 1])
-                result.pred_sem_seg = PixelData(sem_seg=(ids[t : t + 1] // DIVISOR).to(torch.uint8))
-                result.pred_track_instances = rows
-            else:
-                visible = segments.masks[:, t].flatten(1).any(1)
-                result.pred_track_instances = rows[visible]
-                result.pred_track_instances.masks = segments.masks[visible, t]
-            results.append(result)
-        return results
+    @property
+    def _selects_at_end(self) -> bool:
+        """The postprocessor decides what the tracks are only when the video ends."""
+        return hasattr(self.postprocessor, 'finish_table')
 
     def finish(self, state: VideoState) -> dict[str, Tensor]:
-        """Track table of a finished video: ``ids, labels, scores, num_frames, first_frame, last_frame``."""
-        return finish_tracks(state.track_table)
+        """Track table of a finished video: ``ids, labels, scores, num_frames, first_frame, last_frame``.
 
-    # ---------------------------------------------------------------- whole videos
-
-    @torch.no_grad()
-    def predict(self, inputs: Tensor, data_samples: Sequence[TrackDataSample]) -> list[TrackDataSample]:
-        """Segment and track B whole videos (or clips, each from a fresh state).
-
-        Args:
-            inputs: (B, T, 3, H, W), zero-padded in T where a video is shorter.
-            data_samples: B videos.
-
-        Returns:
-            B samples whose frames carry the results; ``tracks`` in the metainfo is the track table.
+        Where the postprocessor selects tracks at the end, several of them may share the masks of one id in the frame
+        results, which is then in the column ``mask_ids``.
         """
-        predicted = []
-        for video, sample in zip(inputs, data_samples, strict=True):
-            state, frames = None, []
-            for start, stop, overlap in cut_windows(len(sample.video_data_samples), self.window, self.overlap):
-                window = TrackDataSample(metainfo={**sample.metainfo, 'num_overlap': overlap})
-                window.video_data_samples = sample.video_data_samples[start:stop]
-                if state is None:
-                    state = self.init_state(window_meta(window, range(stop - start)))
-                results, state = self.step(video[start:stop], window, state)
-                frames += results
-            result = TrackDataSample(metainfo={**sample.metainfo, 'tracks': self.finish(state)})
-            result.video_data_samples = frames
-            predicted.append(result)
-        return predicted
+        if self._selects_at_end:
+            return self.postprocessor.finish_table(state.track_table)
+        return super().finish(state)

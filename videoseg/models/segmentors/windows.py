@@ -1,35 +1,12 @@
-"""Windows of videos: cutting, describing and grouping them."""
+"""Windows of videos: describing and grouping them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmdet.structures import TrackDataSample
 
 from videoseg.structures import FrameMeta, VideoState
 from videoseg.structures.video_state import StateDict
-
-
-def cut_windows(num_frames: int, window: int, overlap: int) -> Iterator[tuple[int, int, int]]:
-    """Cut a video into windows; the last one may be shorter, no frame is dropped.
-
-    Args:
-        num_frames: Length of the video.
-        window: Frames a window.
-        overlap: Frames shared with the window before.
-
-    Yields:
-        ``(start, stop, overlap)``; the first window shares nothing.
-
-    >>> list(cut_windows(5, 3, 1))
-    [(0, 3, 0), (2, 5, 1)]
-    """
-    start = 0
-    while True:
-        stop = min(start + window, num_frames)
-        yield start, stop, overlap if start else 0
-        if stop == num_frames:
-            return
-        start = stop - overlap
 
 
 def window_meta(sample: TrackDataSample, frames: range, state: VideoState | None = None) -> FrameMeta:
