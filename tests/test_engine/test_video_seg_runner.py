@@ -131,6 +131,24 @@ def test_load_from_reports_and_stops(config, tmp_path):
         VideoSegRunner.from_cfg(config('fourth', {'load_from': source, 'model.decoder.num_classes': 5})).train()
 
 
+def test_load_from_another_class_count(config, tmp_path):
+    """Only the classifier that ``load_from_allow`` names starts anew, and the log says which."""
+    VideoSegRunner.from_cfg(config()).train()
+    options = {'load_from': str(tmp_path / 'run' / 'iter_6.pth'), 'model.decoder.num_classes': 5}
+    with pytest.raises(CheckpointMismatchError, match=r"load_from_allow = \['decoder\.fc_cls'\]"):
+        VideoSegRunner.from_cfg(config('refused', {**options, 'load_from_allow': ['decoder.stem.*']})).train()
+    runner = VideoSegRunner.from_cfg(config('allowed', {**options, 'load_from_allow': ['decoder.fc_cls']}))
+    before = copy.deepcopy(runner.model.decoder.fc_cls.state_dict())
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.load_or_resume()
+    saved = torch.load(options['load_from'], weights_only=True)['state_dict']
+    assert all(torch.equal(v, before[k]) for k, v in runner.model.decoder.fc_cls.state_dict().items())
+    others = {k: v for k, v in runner.model.state_dict().items() if 'fc_cls' not in k}
+    assert others and all(torch.equal(v, saved[k]) for k, v in others.items())
+    (log,) = (tmp_path / 'allowed').glob('*/*.log')
+    assert 'decoder.fc_cls.weight is (5, 8) in the model, (3, 8) in the checkpoint' in log.read_text()
+
+
 def test_testing_wants_an_exact_fit(config, tmp_path):
     VideoSegRunner.from_cfg(config()).train()
     source = str(tmp_path / 'run' / 'iter_6.pth')

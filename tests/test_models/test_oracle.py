@@ -14,10 +14,12 @@ from videoseg.evaluation.functional import STQ, VPQ, joint_histogram
 from videoseg.evaluation.functional.frame_masks import FrameMasks, GTTrack, PredTrack
 from videoseg.evaluation.functional.semantic_iou import SemanticIoU
 from videoseg.evaluation.functional.video_ap import VideoAP
+from videoseg.evaluation.metrics.track_rows import best_tracks
 from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, FrameMeta
 from videoseg.structures.ids import DIVISOR, VOID_ID, encode_ids
 from videoseg.structures.rle import encode_masks
+from videoseg.structures.windows import cut_windows
 
 NUM_THINGS, NUM_STUFF, NUM_QUERIES, WIDTH_EMBED = 2, 2, 12, 64
 SIZE, CANVAS, NUM_FRAMES = (48, 80), (64, 96), 14
@@ -170,6 +172,9 @@ PANOPTIC = {
     'best_class': dict(candidates='best_class'),
     'sequential': dict(merge='sequential', stuff_max_area=10),
     'softmax': dict(candidates='best_class', overlap_thr=0.8),
+    'per_frame': dict(type='QueryPanopticPostprocessor', object_mask_thr=0.5),
+    'per_frame_compat_softmax': dict(type='QueryPanopticPostprocessor', object_mask_thr=0.5, compat=True),
+    'all_compete_softmax': dict(type='QueryPanopticPostprocessor', competitors='all', filter_low_score=False),
 }
 MATCHING = {
     'bisoftmax': dict(type='QuasiDenseEmbeddingTracker'),
@@ -177,9 +182,13 @@ MATCHING = {
     'softmax': dict(type='QuasiDenseEmbeddingTracker', match_metric='softmax'),
     'mask_iou': dict(type='MaskIoUTracker'),
     'mask_iou_greedy': dict(type='MaskIoUTracker', matching='greedy'),
+    'query': dict(type='QueryMatchingTracker'),
+    'tube_memory': dict(type='TubeMemoryTracker'),
+    'sort': dict(type='SORTBoxTracker'),
 }
+INDEX = dict(type='KernelIndexTracker')
 WINDOWS = [(1, 0), (3, 1)]
-REMEMBERING = ['bisoftmax', 'cosine']
+REMEMBERING = ['bisoftmax', 'cosine', 'tube_memory']
 
 
 def video_for(tracker, overlap):
@@ -197,8 +206,8 @@ def run(discs, postprocessor, tracker, window, overlap, **kwargs):
 @pytest.mark.parametrize('tracker', MATCHING)
 @pytest.mark.parametrize('postprocessor', PANOPTIC)
 def test_perfect_predictions_score_one(postprocessor, tracker, window, overlap):
-    config = dict(type='PanopticPostprocessor', **PANOPTIC[postprocessor])
-    free_stuff = postprocessor == 'softmax'
+    config = {'type': 'PanopticPostprocessor', **PANOPTIC[postprocessor]}
+    free_stuff = postprocessor.endswith('softmax')
     numbers = measure(
         *run(video_for(tracker, overlap), config, MATCHING[tracker], window, overlap, free_stuff=free_stuff)
     )
@@ -228,28 +237,71 @@ def test_instances_of_perfect_predictions(tracker, window, overlap):
 
 
 @pytest.mark.parametrize('video', [CROSSING, SLOWLY, COMING_AND_GOING])
-def test_kernel_index_fails_where_queries_are_shuffled(video):
-    config = dict(type='PanopticPostprocessor')
-    numbers = measure(*run(video, config, dict(type='KernelIndexTracker'), 1, 0))
+@pytest.mark.parametrize('postprocessor', PANOPTIC)
+def test_kernel_index_fails_where_queries_are_shuffled(postprocessor, video):
+    config = {'type': 'PanopticPostprocessor', **PANOPTIC[postprocessor]}
+    numbers = measure(*run(video, config, INDEX, 1, 0, free_stuff=postprocessor.endswith('softmax')))
     assert numbers['SQ'] >= 0.95
     assert numbers['AQ'] <= 0.4
     assert numbers['STQ'] <= 0.65
     assert numbers['AP'] <= 0.2 and numbers['mIoU'] >= 0.95
 
 
-def test_semantic_map_of_perfect_predictions():
+def follow_slots(discs, tracker, window, overlap):
+    """AP of instances that are chosen when the video ends: masks go to the statistics window by window."""
+    truth = render(discs)
+    oracle, tracker = Oracle(truth), MODELS.build(tracker)
+    postprocessor = MODELS.build(dict(type='VideoInstancePostprocessor', max_per_video=40))
+    ap, state, table = VideoAP(NUM_THINGS), {}, {}
+    for start, stop, shared in cut_windows(NUM_FRAMES, window, overlap, 'balanced'):
+        prediction, state = tracker.align(oracle(start, stop), state)
+        segments = postprocessor(prediction, FrameMeta('video', list(range(start, stop)), SIZE, SIZE, CANVAS))
+        segments.track_ids, state = tracker.associate(segments, None, None, state)
+        table = postprocessor.update_table(table, prediction, segments, range(start + shared, stop))
+        for t in range(start + shared, stop):
+            numbers = np.where(truth[t] // DIVISOR < NUM_THINGS, truth[t] % DIVISOR, 0)
+            present = [x for x in np.unique(numbers) if x]
+            gt = FrameMasks(present, encode_masks([numbers == x for x in present]))
+            masks = segments.masks[:, t - start].numpy()
+            ap.update('video', t, gt, FrameMasks(segments.track_ids.tolist(), encode_masks(masks)))
+    tracks = best_tracks(postprocessor.finish_table(table), 100)
+    ap.finish_video('video', [GTTrack(i, disc.label) for i, disc in enumerate(discs, 1)], tracks, NUM_FRAMES)
+    return ap.compute()['AP'], tracks
+
+
+@pytest.mark.parametrize(('window', 'overlap'), [(1, 0), (4, 1), (NUM_FRAMES, 0)])
+def test_instances_chosen_at_the_end(window, overlap):
+    ap, tracks = follow_slots(CROSSING, MATCHING['query'], window, overlap)
+    assert ap == 1
+    assert [x.label for x in tracks[:5]].count(0) == 3
+    # a query under another class shares the masks and has another score
+    assert len({x.masks for x in tracks}) < len({x.id for x in tracks}) == len(tracks)
+    by_index, _ = follow_slots(CROSSING, INDEX, window, overlap)
+    assert by_index == 1 if window == NUM_FRAMES else by_index <= 0.2
+
+
+def test_kernel_index_fails_on_instances():
+    numbers = measure(*run(CROSSING, dict(type='InstancePostprocessor', score_thr=0.3), INDEX, 1, 0))
+    assert numbers['AQ'] <= 0.4 and numbers['AP'] <= 0.2
+    assert min(numbers['per_class']['IoU'][:NUM_THINGS]) >= 0.95
+
+
+@pytest.mark.parametrize('tracker', [INDEX, *MATCHING.values()], ids=['index', *MATCHING])
+def test_semantic_map_of_perfect_predictions(tracker):
     config = dict(type='SemanticPostprocessor')
-    truth, result = run(CROSSING, config, dict(type='KernelIndexTracker'), 3, 1)
+    truth, result = run(CROSSING, config, tracker, 3, 1)
     assert (result % DIVISOR == 0).all()
-    assert measure(truth, result)['SQ'] >= 0.95
-    assert measure(truth, result)['mIoU'] >= 0.95
+    numbers = measure(truth, result)
+    assert numbers['SQ'] >= 0.95
+    assert numbers['mIoU'] >= 0.95
 
 
-def test_fast_crossings_need_embeddings():
+@pytest.mark.parametrize('other', ['bisoftmax', 'query', 'tube_memory', 'sort'])
+def test_fast_crossings_need_embeddings_or_motion(other):
     config = dict(type='PanopticPostprocessor')
-    by_iou, by_embedding = (measure(*run(CROSSING, config, MATCHING[x], 1, 0)) for x in ('mask_iou', 'bisoftmax'))
-    assert by_iou['SQ'] == by_embedding['SQ']
-    assert by_iou['AQ'] < by_embedding['AQ'] - 0.05
+    by_iou, better = (measure(*run(CROSSING, config, MATCHING[x], 1, 0)) for x in ('mask_iou', other))
+    assert by_iou['SQ'] == better['SQ']
+    assert by_iou['AQ'] < better['AQ'] - 0.05
 
 
 def test_numbers_fall_when_an_identity_is_swapped():

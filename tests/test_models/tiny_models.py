@@ -56,6 +56,47 @@ def tiny_model(**overrides):
     return model.eval()
 
 
+TINY_TUBE = dict(
+    num_things=2,
+    num_stuff=2,
+    num_queries=10,
+    stuff_slots=True,
+    link=dict(num_heads=4, feedforward_channels=64),
+    association=dict(),
+    embed_dims=32,
+    num_layers=3,
+    num_heads=4,
+    feedforward_channels=64,
+    num_points=256,
+)
+
+
+def tiny_tube_model(window=2, **decoder):
+    """A small Tube-Link with random but fixed weights, all queries of which may be painted."""
+    cfg = dict(
+        copy.deepcopy(TINY),
+        neck=dict(
+            type='DeformablePixelDecoder',
+            in_channels=[24, 40, 112, 320],
+            feat_channels=32,
+            out_channels=32,
+            num_layers=1,
+            num_heads=4,
+            feedforward_channels=64,
+            num_groups=8,
+            semantic_head=False,
+        ),
+        decoder={**copy.deepcopy(TINY_TUBE), 'type': 'TubeLinkDecoder', **decoder},
+        postprocessor=dict(type='QueryPanopticPostprocessor', object_mask_thr=0.0, overlap_thr=0.1),
+        tracker=dict(type='KernelIndexTracker'),
+        test_cfg=dict(window=window),
+    )
+    torch.manual_seed(0)
+    model = MODELS.build(cfg)
+    model.init_weights()
+    return model.eval()
+
+
 def video(seed, frames=5, size=(64, 96), name=None):
     """Smoothly moving blobs as a packed item of T frames, with ground truth for training."""
     generator = torch.Generator().manual_seed(seed)

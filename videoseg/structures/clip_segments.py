@@ -21,7 +21,10 @@ class ClipSegments:
         masks: (S, T, H, W) bool, or None.
         boxes: (S, 4) x0, y0, x1, y1 in original pixels, inclusive maxima, for the tracker; an empty segment has
             (-1, -1, 10, 10) as in ``specs/video_knet.md`` 2.6. Of the last frame of the window.
-        track_ids: (S,) identity over time, counted from 1, 0 = none; filled in by the tracker.
+        track_ids: (S,) identity over time, counted from 1, 0 = none; filled in by the tracker, except where a
+            postprocessor gave an id already.
+        quality: (S, T) mean probability inside ``masks``, 0 for an empty one; of segments that are slots of queries
+            (:class:`videoseg.models.postprocessors.VideoInstancePostprocessor`), or None.
     """
 
     labels: Tensor
@@ -32,6 +35,7 @@ class ClipSegments:
     masks: Tensor | None = None
     boxes: Tensor | None = None
     track_ids: Tensor | None = None
+    quality: Tensor | None = None
 
     def __len__(self) -> int:
         return self.labels.shape[0]

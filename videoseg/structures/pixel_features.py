@@ -1,5 +1,6 @@
 """What a pixel decoder (neck) hands to every decoder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -43,15 +44,23 @@ class PixelFeatures:
         Returns:
             Features of the chosen frames; views where possible.
         """
+        count = len(range(self.num_frames)[frames]) if isinstance(frames, slice) else len(frames)
+        return self._pick(lambda x: x[:, frames], count)
+
+    def select_clip(self, index: int) -> 'PixelFeatures':
+        """Features of one clip of the batch, with B = 1: views."""
+        return self._pick(lambda x: x[index : index + 1], self.num_frames)
+
+    def _pick(self, choose: Callable[[Tensor], Tensor], num_frames: int) -> 'PixelFeatures':
+        """Apply ``choose`` to every map in the form (B, T, C, h, w)."""
 
         def pick(x: Tensor | None) -> Tensor | None:
-            return None if x is None else x.unflatten(0, (-1, self.num_frames))[:, frames].flatten(0, 1)
+            return None if x is None else choose(x.unflatten(0, (-1, self.num_frames))).flatten(0, 1)
 
-        mask_features = pick(self.mask_features)
         return replace(
             self,
-            mask_features=mask_features,
-            num_frames=mask_features.shape[0] // self.batch_size,
+            mask_features=pick(self.mask_features),
+            num_frames=num_frames,
             multi_scale=tuple(pick(x) for x in self.multi_scale),
             semantic_features=pick(self.semantic_features),
             images=pick(self.images),

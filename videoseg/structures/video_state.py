@@ -78,7 +78,8 @@ class VideoState:
         next_frame: Number of the next frame to be emitted, counted from 0.
         decoder: Tensors of the decoder (previous kernels, linked queries, past maps ...).
         tracker: Tensors of the tracker (embedding memory, last masks, id counter ...).
-        track_table: ``ids, labels, score_sum, num_frames, first_frame, last_frame`` tensors of equal length.
+        track_table: What will be the track table: ``ids, labels, score_sum, num_frames, first_frame, last_frame``, or
+            the columns of a postprocessor that selects tracks at the end.
         seed: Seed of every random draw for this video.
     """
 

@@ -17,6 +17,7 @@ from tests.test_models.knet_parity import (
 )
 from videoseg.models.decoders.kernel_proposal_head import Proposals
 from videoseg.models.necks import SemanticFPN
+from videoseg.models.task_modules import FrameTargets
 from videoseg.registry import MODELS
 
 
@@ -91,6 +92,22 @@ def test_batch_equals_single_frames():
         )
         assert_close(both.select_clip(i).mask_logits, alone.mask_logits)
         assert_close(both.select_clip(i).class_logits, alone.class_logits)
+
+
+def test_instance_mode_trains_on_any_number_of_images():
+    """Defect 6: the original makes targets for two images only."""
+    decoder = build(False)
+    decoder.init_weights()
+    feats = features_of(torch.randn(3, 64, 8, 12), torch.randn(3, 64, 8, 12))
+    none = torch.zeros(0, dtype=torch.long)
+    masks = (torch.rand(2, 16, 24) > 0.5).float()
+    targets = [FrameTargets(torch.tensor([i, 6 - i]), masks, none, none, masks[:0]) for i in range(3)]
+    losses, _ = decoder.frame_losses(feats, targets)
+    assert all(torch.isfinite(value) for value in losses.values())
+    third, _ = decoder.frame_losses(features_of(feats.mask_features[2:], feats.semantic_features[2:]), targets[2:])
+    pair, _ = decoder.frame_losses(features_of(feats.mask_features[:2], feats.semantic_features[:2]), targets[:2])
+    for name, value in losses.items():  # every image has two objects, so all means are over images
+        assert_close(value, (2 * pair[name] + third[name]) / 3)
 
 
 def test_bad_arguments():

@@ -3,47 +3,13 @@
 import pytest
 import torch
 
+from tests.test_models.test_postprocessors.small_predictions import columns, meta_of, prediction_of, row_of
 from videoseg.models.postprocessors import resize
 from videoseg.registry import MODELS
-from videoseg.structures import ClipPrediction, FrameMeta
 
 
 def build(**kwargs):
     return MODELS.build(dict(type='PanopticPostprocessor', **kwargs))
-
-
-def meta_of(height=8, width=12, frames=1, **kwargs):
-    size = (height, width)
-    return FrameMeta(
-        'video', list(range(frames)), **{**dict(img_shape=size, ori_shape=size, batch_input_shape=size), **kwargs}
-    )
-
-
-def prediction_of(masks, scores, num_things=2, num_stuff=0, activation='sigmoid', semantic=None):
-    """Probabilities (N, T, H, W) in, logits out; the last ``num_stuff`` queries are fixed."""
-    scores, masks = torch.as_tensor(scores), torch.as_tensor(masks)
-    free = len(scores) - num_stuff
-    return ClipPrediction(
-        class_logits=(scores.logit() if activation == 'sigmoid' else scores.log())[None],
-        mask_logits=masks.float().clamp(1e-6, 1 - 1e-6).logit()[None],
-        queries=torch.zeros(1, len(scores), 4),
-        activation=activation,
-        fixed_labels=ClipPrediction.panoptic_fixed_labels(free, num_things, num_stuff),
-        num_things=num_things,
-        semantic_logits=semantic,
-    )
-
-
-def columns(*spans, height=8, width=12, value=0.99):
-    """One mask a (x0, x1) span: (N, 1, H, W)."""
-    masks = torch.full((len(spans), 1, height, width), 0.01)
-    for mask, (x0, x1) in zip(masks, spans, strict=True):
-        mask[..., x0:x1] = value
-    return masks
-
-
-def row_of(segments, frame=0):
-    return segments.segment_map[frame, 4].tolist()
 
 
 def test_low_score_things_leave_void_only_with_compat():
@@ -131,7 +97,7 @@ def test_nothing_above_the_threshold_is_all_void():
 def test_rejected_queries_are_never_resized(monkeypatch):
     resized = []
     original = resize.full_size_probs
-    monkeypatch.setattr(resize, 'full_size_probs', lambda x, meta: resized.append(x.shape[0]) or original(x, meta))
+    monkeypatch.setattr(resize, 'full_size_probs', lambda x, *args: resized.append(x.shape[0]) or original(x, *args))
     prediction = prediction_of(columns((0, 6), (4, 12), (2, 8)), [[0.9, 0.1], [0.1, 0.2], [0.2, 0.1]])
     build()(prediction, meta_of())
     assert resized == [1]

@@ -49,6 +49,12 @@ class BaseDecoder(BaseModule):
         """
 
     def embed(self, feats: PixelFeatures, prediction: ClipPrediction, segments: ClipSegments) -> Tensor | None:
-        """Association vectors (S, D) of the surviving segments of one window; default: gather what was predicted."""
+        """Association vectors (S, D) of the surviving segments of one window; default: gather what was predicted.
+
+        Args:
+            feats: Features of that window, B = 1.
+            prediction: What :meth:`decode` gave for it, B = 1, in the order that the tracker's ``align`` left.
+            segments: The S survivors.
+        """
         vectors = prediction.embeddings if prediction.embeddings is not None else prediction.queries
         return vectors[0, segments.query_index.clamp(min=0)].flatten(1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from videoseg.models.decoders.kernel_update_head import StageOutput
 from videoseg.models.decoders.knet_decoder import FOCAL, KNetDecoder
 from videoseg.models.losses.kernel_criterion import upsample
-from videoseg.models.task_modules import FrameTargets, Match, make_tube_targets
+from videoseg.models.task_modules import FrameTargets, Match, check_clip_lengths, make_tube_targets
 from videoseg.registry import MODELS, TASK_UTILS
 from videoseg.structures import ClipPrediction, FrameMeta, PixelFeatures
 from videoseg.structures.video_state import StateDict
@@ -178,12 +178,7 @@ class ClipKNetDecoder(KNetDecoder):
         Raises:
             ValueError: If a clip is shorter than the others, or an instance changes its class.
         """
-        lengths = [len(sample) for sample in data_samples]
-        if any(length != feats.num_frames for length in lengths):
-            raise ValueError(
-                f'ClipKNetDecoder: the clips of a batch have {lengths} frames; they must be equally long: set '
-                "ClipSample(border='reject') or 'repeat' in the training pipeline"
-            )
+        check_clip_lengths('ClipKNetDecoder', data_samples, feats.num_frames)
         frames = self.targets_of([frame for sample in data_samples for frame in sample])
         steps = range(0, len(frames), feats.num_frames)
         tubes = [
@@ -208,8 +203,8 @@ class ClipKNetDecoder(KNetDecoder):
         Classes and queries are those of the last gather stage, one a window.
         """
         proposals = self.proposal_head(feats)
-        first = self._as_clips(feats, proposals.features, self.run_stages(proposals)[-1])
-        for stage, output in enumerate(self.run_clip_stages(*first)):
+        outputs = self.run_clip_stages(*self._as_clips(feats, proposals.features, self.run_stages(proposals)[-1]))
+        for stage, output in enumerate(outputs):
             mask_logits = output.mask_logits
             if stage < self.num_gather_stages:
                 class_logits, kernels = output.class_logits, output.kernels

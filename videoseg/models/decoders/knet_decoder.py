@@ -102,12 +102,19 @@ class KNetDecoder(BaseDecoder):
     def run_stages(
         self, proposals: Proposals, previous: Tensor | None = None, keep_all: bool = False
     ) -> list[StageOutput]:
-        """All stages in order; only the last output is kept unless the losses need all of them."""
-        kernels, masks, outputs = proposals.kernels, proposals.mask_logits, []
+        """All stages in order; only the last output is kept unless the losses need all of them.
+
+        Linked kernels leave with the last output: those of the stage that links, the mean where several do.
+        """
+        kernels, masks, outputs, linked = proposals.kernels, proposals.mask_logits, [], []
         for stage in self.stages:
             output = stage(proposals.features, kernels, masks, previous)
             kernels, masks = output.kernels, output.mask_logits
             outputs = [*outputs, output] if keep_all else [output]
+            if output.track_kernels is not None:
+                linked.append(output.track_kernels)
+        if linked:
+            outputs[-1] = outputs[-1]._replace(track_kernels=sum(linked) / len(linked))
         return outputs
 
     def _scale(self, feats: PixelFeatures) -> int:

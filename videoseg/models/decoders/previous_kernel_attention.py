@@ -22,7 +22,7 @@ class PreviousKernelAttention(BaseModule):
         feedforward_channels: Hidden width of the feed-forward network.
         update: What the previous kernels are updated with first: ``'none'``, ``'group_features'`` of the current frame,
             or the current ``'kernels'``.
-        updator: Config of that kernel updator.
+        updator: Overrides of that kernel updator's arguments.
         detach: Stop gradients into the previous frame.
         init_cfg: mmengine initialisation.
 
@@ -49,7 +49,7 @@ class PreviousKernelAttention(BaseModule):
         self.detach = detach
         if update != 'none':
             channels = dict(in_channels=embed_dims, feat_channels=embed_dims, out_channels=embed_dims)
-            self.updator = MODELS.build(updator or dict(type='KernelUpdator', **channels))
+            self.updator = MODELS.build({**dict(type='KernelUpdator', **channels), **(updator or {})})
         self.attention = MultiheadAttention(embed_dims, num_heads, batch_first=True)
         self.attention_norm = nn.LayerNorm(embed_dims)
         self.ffn = FFN(embed_dims, feedforward_channels)
@@ -72,7 +72,9 @@ class PreviousKernelAttention(BaseModule):
             previous = self.updator(group_features, previous)
         elif self.update == 'kernels':
             previous = self.updator(kernels.mean(-2), previous)
-        shape = kernels.shape
-        query, key = kernels.flatten(2), previous.flatten(2)
+        return self.attend(kernels.flatten(2), previous.flatten(2)).view(kernels.shape)
+
+    def attend(self, query: Tensor, key: Tensor) -> Tensor:
+        """Attention of (B, M, C) to (B, R, C), feed-forward network, each with a residual and a norm after it."""
         out = self.attention_norm(self.attention(query, key, key))
-        return self.ffn_norm(self.ffn(out)).view(shape)
+        return self.ffn_norm(self.ffn(out))

@@ -2,5 +2,6 @@
 
 from videoseg.models.losses.association_l2_loss import AssociationL2Loss
 from videoseg.models.losses.kernel_criterion import KernelCriterion
+from videoseg.models.losses.tube_criterion import TubeCriterion
 
-__all__ = ['AssociationL2Loss', 'KernelCriterion']
+__all__ = ['AssociationL2Loss', 'KernelCriterion', 'TubeCriterion']

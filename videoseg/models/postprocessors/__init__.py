@@ -2,6 +2,14 @@
 
 from .instance_postprocessor import InstancePostprocessor
 from .panoptic_postprocessor import PanopticPostprocessor
+from .query_panoptic_postprocessor import QueryPanopticPostprocessor
 from .semantic_postprocessor import SemanticPostprocessor
+from .video_instance_postprocessor import VideoInstancePostprocessor
 
-__all__ = ['InstancePostprocessor', 'PanopticPostprocessor', 'SemanticPostprocessor']
+__all__ = [
+    'InstancePostprocessor',
+    'PanopticPostprocessor',
+    'QueryPanopticPostprocessor',
+    'SemanticPostprocessor',
+    'VideoInstancePostprocessor',
+]

@@ -7,7 +7,7 @@ from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 
 from .candidates import top_pairs
-from .resize import check_single, enlarge, full_size_chunks
+from .resize import RESIZES, binary_masks, check_choice, check_single, enlarge
 from .tracker_boxes import boxes_of_masks
 
 
@@ -21,12 +21,20 @@ class InstancePostprocessor:
         max_per_img: Number of pairs.
         mask_thr: Pixels with a larger probability belong to the mask.
         score_thr: Pairs below are dropped.
+        resize: What of the masks is interpolated to full size, ``'probs'`` (K-Net) or ``'logits'`` (Mask2Former).
+
+    Raises:
+        ValueError: For an unknown ``resize``.
     """
 
-    def __init__(self, max_per_img: int = 100, mask_thr: float = 0.5, score_thr: float = 0.0) -> None:
+    def __init__(
+        self, max_per_img: int = 100, mask_thr: float = 0.5, score_thr: float = 0.0, resize: str = 'probs'
+    ) -> None:
+        check_choice('InstancePostprocessor: resize', resize, RESIZES)
         self.max_per_img = max_per_img
         self.mask_thr = mask_thr
         self.score_thr = score_thr
+        self.resize = resize
 
     def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
         """Segments by descending score with ``masks`` (S, T, H, W) and ``boxes``.
@@ -60,9 +68,5 @@ class InstancePostprocessor:
     def _masks(self, mask_logits: Tensor, query: Tensor, meta: FrameMeta, upsample: int) -> Tensor:
         """Binary masks (S, T, H, W) of some queries; a query that appears twice is resized once."""
         unique, inverse = query.unique(return_inverse=True)
-        frames, mask_logits = mask_logits.shape[1], enlarge(mask_logits[unique], upsample)
-        masks = torch.zeros((len(unique), frames, *meta.ori_shape), dtype=torch.bool, device=mask_logits.device)
-        for t in range(frames):
-            for start, probs in full_size_chunks(mask_logits[:, t], meta):
-                masks[start : start + probs.shape[0], t] = probs > self.mask_thr
+        masks, _ = binary_masks(enlarge(mask_logits[unique], upsample), meta, self.mask_thr, self.resize)
         return masks[inverse]

@@ -8,13 +8,8 @@ from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 
 from .candidates import Candidates, select_candidates
 from .panoptic_merge import fill_void, paint_in_turn, paint_jointly
-from .resize import check_single, enlarge
+from .resize import check_choice, check_single, enlarge
 from .tracker_boxes import BOX_SOURCES, boxes_of_map, semantic_things
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f'{name} must be one of {choices}, got {value!r}')
 
 
 @MODELS.register_module()
@@ -62,10 +57,10 @@ class PanopticPostprocessor:
         box_source: str = 'mask',
         compat: bool = False,
     ) -> None:
-        _check_choice('candidates', candidates, ('pairs', 'best_class'))
-        _check_choice('merge', merge, ('joint', 'sequential'))
-        _check_choice('void_fill', void_fill, ('none', 'kept'))
-        _check_choice('box_source', box_source, BOX_SOURCES)
+        check_choice('candidates', candidates, ('pairs', 'best_class'))
+        check_choice('merge', merge, ('joint', 'sequential'))
+        check_choice('void_fill', void_fill, ('none', 'kept'))
+        check_choice('box_source', box_source, BOX_SOURCES)
         self.candidates = candidates
         self.merge = merge
         self.max_per_img = max_per_img

@@ -11,6 +11,8 @@ from videoseg.structures import FrameMeta
 MAX_CHUNK_PIXELS = 1 << 24
 """Float elements of one full-size chunk (64 MiB), whatever the number of queries."""
 
+RESIZES = ('probs', 'logits')
+
 
 def bilinear(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps (R, h, w) at another size (``align_corners=False``); the same tensor if the size is right already."""
@@ -41,17 +43,26 @@ def resize_to_original(maps: Tensor, meta: FrameMeta) -> Tensor:
     return bilinear(maps, meta.ori_shape)
 
 
-def full_size_probs(mask_logits: Tensor, meta: FrameMeta) -> Tensor:
-    """Mask probabilities (R, H, W) of logits (R, h, w); the sigmoid comes before the resizing."""
+def full_size_probs(mask_logits: Tensor, meta: FrameMeta, resize: str = 'probs') -> Tensor:
+    """Mask probabilities (R, H, W) of logits (R, h, w).
+
+    Args:
+        mask_logits: Logits on the padded canvas.
+        meta: Sizes.
+        resize: What is interpolated: ``'probs'`` (K-Net) or ``'logits'``, with the sigmoid at full size (Mask2Former).
+    """
+    if resize == 'logits':
+        return resize_to_original(mask_logits.float(), meta).sigmoid()
     return resize_to_original(mask_logits.float().sigmoid(), meta)
 
 
-def full_size_chunks(mask_logits: Tensor, meta: FrameMeta) -> Iterator[tuple[int, Tensor]]:
+def full_size_chunks(mask_logits: Tensor, meta: FrameMeta, resize: str = 'probs') -> Iterator[tuple[int, Tensor]]:
     """Mask probabilities of many queries, a few at a time, so that memory does not grow with their number.
 
     Args:
         mask_logits: (R, h, w) on the padded canvas.
         meta: Sizes.
+        resize: See :func:`full_size_probs`.
 
     Yields:
         Index of the chunk's first row, and its probabilities (r, H, W).
@@ -59,7 +70,40 @@ def full_size_chunks(mask_logits: Tensor, meta: FrameMeta) -> Iterator[tuple[int
     largest = max(shape[0] * shape[1] for shape in (meta.ori_shape, meta.batch_input_shape))
     rows = max(1, MAX_CHUNK_PIXELS // largest)
     for start in range(0, mask_logits.shape[0], rows):
-        yield start, full_size_probs(mask_logits[start : start + rows], meta)
+        yield start, full_size_probs(mask_logits[start : start + rows], meta, resize)
+
+
+def binary_masks(mask_logits: Tensor, meta: FrameMeta, mask_thr: float, resize: str) -> tuple[Tensor, Tensor]:
+    """Masks at the original size, and how sure they are.
+
+    Args:
+        mask_logits: (R, T, h, w) on the padded canvas.
+        meta: Sizes.
+        mask_thr: Pixels with a larger probability belong to the mask.
+        resize: See :func:`full_size_probs`.
+
+    Returns:
+        Masks (R, T, H, W) bool, and the mean probability inside each, (R, T) float, 0 where it is empty.
+    """
+    rows, frames = mask_logits.shape[:2]
+    masks = torch.zeros((rows, frames, *meta.ori_shape), dtype=torch.bool, device=mask_logits.device)
+    quality = torch.zeros((rows, frames), device=mask_logits.device)
+    for t in range(frames):
+        for start, probs in full_size_chunks(mask_logits[:, t], meta, resize):
+            chunk, inside = slice(start, start + probs.shape[0]), probs > mask_thr
+            masks[chunk, t] = inside
+            quality[chunk, t] = (probs * inside).flatten(1).sum(1) / inside.flatten(1).sum(1).clamp(min=1)
+    return masks, quality
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse an argument that is none of its choices.
+
+    Raises:
+        ValueError: Naming argument, choices and value.
+    """
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {choices}, got {value!r}')
 
 
 def check_single(batch_size: int) -> None:

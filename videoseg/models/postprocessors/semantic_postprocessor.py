@@ -5,7 +5,7 @@ import torch
 from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 
-from .resize import check_single, enlarge, resize_to_original
+from .resize import RESIZES, check_choice, check_single, enlarge, full_size_chunks, resize_to_original
 from .tracker_boxes import boxes_of_map
 
 
@@ -20,15 +20,19 @@ class SemanticPostprocessor:
     Args:
         source: ``'queries'``, or ``'semantic_logits'``: argmax of the decoder's dense branch, resized as logits, with
             soft-max probabilities as values (as mmseg reads out its models).
+        resize: What of the queries' masks is interpolated: ``'probs'`` is much cheaper, because the sum over queries
+            is then made at the small size; ``'logits'`` as published for Tube-Link.
 
     Raises:
-        ValueError: For an unknown ``source``.
+        ValueError: For an unknown ``source`` or ``resize``.
     """
 
-    def __init__(self, source: str = 'queries') -> None:
+    def __init__(self, source: str = 'queries', resize: str = 'probs') -> None:
+        check_choice('SemanticPostprocessor: resize', resize, RESIZES)
         if source not in ('queries', 'semantic_logits'):
             raise ValueError(f"SemanticPostprocessor: source must be 'queries' or 'semantic_logits', not {source!r}")
         self.source = source
+        self.resize = resize
 
     def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
         """Segments of one clip, by ascending label, with ``segment_map`` and ``boxes``.
@@ -80,11 +84,17 @@ class SemanticPostprocessor:
         best, label = logits.max(0)
         return (best - logits.logsumexp(0)).exp(), label
 
-    @staticmethod
-    def _argmax(mask_logits: torch.Tensor, scores: torch.Tensor, meta: FrameMeta) -> tuple[torch.Tensor, torch.Tensor]:
+    def _argmax(
+        self, mask_logits: torch.Tensor, scores: torch.Tensor, meta: FrameMeta
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Winning value and label (H, W) of one frame: (N, h, w) logits, (N, K) scores.
 
-        The sum over queries commutes with the (linear) resizing, so that it is made at the small size.
+        The sum over queries commutes with the (linear) resizing of probabilities, and is then made at the small size.
         """
+        if self.resize == 'logits':
+            class_maps = torch.zeros((scores.shape[1], *meta.ori_shape), device=scores.device)
+            for start, probs in full_size_chunks(mask_logits, meta, self.resize):
+                class_maps += torch.einsum('nk,nhw->khw', scores[start : start + probs.shape[0]], probs)
+            return class_maps.max(0)
         class_maps = torch.einsum('nk,nhw->khw', scores, mask_logits.float().sigmoid())
         return resize_to_original(class_maps, meta).max(0)

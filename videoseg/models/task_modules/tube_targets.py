@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from mmdet.structures import TrackDataSample
 from torch import Tensor
 
 from videoseg.models.task_modules.frame_targets import FrameTargets
@@ -46,3 +47,22 @@ def make_tube_targets(frames: Sequence[FrameTargets], where: str = 'the clip') -
         )
     stuff_labels, stuff_masks = _join([frame.stuff_labels for frame in frames], [frame.stuff_masks for frame in frames])
     return FrameTargets(pairs[:, 1], masks, ids, stuff_labels, stuff_masks)
+
+
+def check_clip_lengths(name: str, data_samples: Sequence[TrackDataSample], num_frames: int) -> None:
+    """Refuse a batch whose clips are not equally long: the rest of a short clip is padding.
+
+    Args:
+        name: Class that trains on the clips, for the message.
+        data_samples: B clips.
+        num_frames: T, frames of the longest.
+
+    Raises:
+        ValueError: If a clip is shorter.
+    """
+    lengths = [len(sample) for sample in data_samples]
+    if any(length != num_frames for length in lengths):
+        raise ValueError(
+            f'{name}: the clips of a batch have {lengths} frames; they must be equally long: set '
+            "ClipSample(border='reject') or 'repeat' in the training pipeline"
+        )

@@ -1,17 +1,16 @@
 """Association by embeddings with a short memory."""
 
 import torch
-import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta
 
+from .association import check_metric, embedding_similarity, enter_tracks, keep_tracks, match_greedily
 from .base_tracker import BaseTracker, TrackerState
 
 UNTRACKED, LOW_SCORE = -1, -2
-MATCH_METRICS = ('bisoftmax', 'softmax', 'cosine')
 
 
 @MODELS.register_module()
@@ -63,8 +62,7 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         match_metric: str = 'bisoftmax',
         compat: bool = False,
     ) -> None:
-        if match_metric not in MATCH_METRICS:
-            raise ValueError(f'match_metric must be one of {MATCH_METRICS}, got {match_metric!r}')
+        check_metric(match_metric)
         self.init_score_thr = init_score_thr
         self.obj_score_thr = obj_score_thr
         self.match_score_thr = match_score_thr
@@ -169,62 +167,33 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         iou = bbox_overlaps(boxes[:, :4], boxes[:, :4])
         return iou.tril(-1).amax(1)
 
-    @torch.autocast('cpu', enabled=False)
     def _similarity(self, labels: Tensor, embeddings: Tensor, state: TrackerState) -> Tensor:
-        """(m, tracks + backdrops), in full precision also where the model runs in less."""
+        """(m, tracks + backdrops)."""
         memory = torch.cat([state['track_embeddings'], state['backdrop_embeddings']])
         memory_labels = torch.cat([state['track_labels'], state['backdrop_labels']])
-        if self.match_metric == 'cosine':
-            similarity = F.normalize(embeddings, dim=1) @ F.normalize(memory, dim=1).T
-        else:
-            dots = embeddings @ memory.T
-            similarity = dots.softmax(1)
-            if self.match_metric == 'bisoftmax':
-                similarity = (similarity + dots.softmax(0)) / 2
+        similarity = embedding_similarity(embeddings, memory, self.match_metric)
         if self.with_cats:
             similarity = similarity * (labels[:, None] == memory_labels[None])
         return similarity
 
     def _match_memory(self, scores: Tensor, similarity: Tensor, track_ids: Tensor) -> Tensor:
         """Greedy in row order: numbers (m,) of matched rows, -1 or -2 for the others."""
-        similarity = similarity.numpy().copy()
-        numbers = torch.full_like(scores, UNTRACKED, dtype=torch.long)
-        for row, score in enumerate(scores.numpy()):
-            best = int(similarity[row].argmax())
-            value = similarity[row, best]
-            if value <= self.match_score_thr or best >= len(track_ids):
-                continue
-            if score > self.obj_score_thr:
-                numbers[row] = track_ids[best]
-                similarity[:row, best] = 0
-                similarity[row + 1 :, best] = 0
-            elif value > self.nms_conf_thr:
-                numbers[row] = LOW_SCORE
-        return numbers
+        strong = scores > self.obj_score_thr
+        columns, values = match_greedily(similarity, self.match_score_thr, strong, len(track_ids))
+        low = torch.where(values > self.nms_conf_thr, LOW_SCORE, UNTRACKED)
+        numbers = torch.where(strong, track_ids[columns.clamp(min=0)], low)
+        return torch.where(columns >= 0, numbers, UNTRACKED)
 
     def _update(
         self, boxes: Tensor, labels: Tensor, embeddings: Tensor, numbers: Tensor, frame: int, state: TrackerState
     ) -> TrackerState:
-        tracked = (numbers >= 0).nonzero()[:, 0]
-        known = numbers[tracked, None] == state['track_ids'][None]
-        old_rows, memory_rows = known.nonzero().T
-        seen, born = tracked[old_rows], tracked[~known.any(1)]
-        new = {k: v.clone() for k, v in state.items()}
-        mixed = (1 - self.memo_momentum) * new['track_embeddings'][memory_rows] + self.memo_momentum * embeddings[seen]
-        frames = torch.full_like(tracked, frame)
-        for name, values, fresh in (
-            ('ids', numbers[seen], numbers[born]),
-            ('embeddings', mixed, embeddings[born]),
-            ('labels', labels[seen], labels[born]),
-            ('boxes', boxes[seen], boxes[born]),
-            ('last_frames', frames[: len(seen)], frames[: len(born)]),
-        ):
-            new[f'track_{name}'][memory_rows] = values
-            new[f'track_{name}'] = torch.cat([new[f'track_{name}'], fresh])
-        alive = frame - new['track_last_frames'] < self.memo_tracklet_frames
-        for name in ('ids', 'embeddings', 'labels', 'boxes', 'last_frames'):
-            new[f'track_{name}'] = new[f'track_{name}'][alive]
-        new['num_tracks'] = state['num_tracks'] + len(born)
+        tracked = numbers >= 0
+        columns = dict(embeddings=embeddings[tracked], labels=labels[tracked], boxes=boxes[tracked])
+        columns['last_frames'] = torch.full_like(numbers[tracked], frame)
+        new = enter_tracks(state, numbers[tracked], columns, self.memo_momentum)
+        num_born = len(new['track_ids']) - len(state['track_ids'])
+        new = keep_tracks(new, frame - new['track_last_frames'] < self.memo_tracklet_frames)
+        new['num_tracks'] = state['num_tracks'] + num_born
         weak = (numbers == UNTRACKED) & (self._overlap_with_stronger(boxes) <= self.nms_backdrop_iou_thr)
         ages = state['backdrop_ages'] + 1
         kept = ages < self.memo_backdrop_frames

@@ -30,7 +30,7 @@ class KernelIndexTracker(BaseTracker):
         if not self.per_class:
             return torch.where(segments.is_thing, segments.query_index + 1, 0).long(), state
         pairs = torch.stack([segments.query_index, segments.labels], 1)[segments.is_thing].cpu()
-        known = state['pairs'].cpu() if state else pairs[:0]
+        known = state['pairs'].cpu() if 'pairs' in state else pairs[:0]
         ids = []
         for pair in pairs:
             hit = (known == pair).all(1).nonzero()[:, 0]
@@ -39,4 +39,4 @@ class KernelIndexTracker(BaseTracker):
             ids.append(int(hit[0]) + 1 if len(hit) else len(known))
         track_ids = torch.zeros_like(segments.labels, dtype=torch.long)
         track_ids[segments.is_thing] = torch.tensor(ids, dtype=torch.long, device=track_ids.device)
-        return track_ids, dict(pairs=known)
+        return track_ids, {**state, 'pairs': known}

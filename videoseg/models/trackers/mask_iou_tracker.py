@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta
 
+from .association import match_optimally
 from .base_tracker import BaseTracker, TrackerState
 
 MATCHINGS = ('hungarian', 'greedy')
@@ -147,15 +147,12 @@ class MaskIoUTracker(BaseTracker):
 
     def _pairs(self, iou: Tensor) -> tuple[Tensor, Tensor]:
         """Matched rows and columns of an IoU matrix."""
+        if self.matching == 'hungarian':
+            return match_optimally(iou, self.match_iou_thr)
         values = iou.numpy().copy()
         values[values < self.match_iou_thr] = 0
-        if self.matching == 'hungarian':
-            rows, columns = linear_sum_assignment(values, maximize=True)
-        else:
-            rows, columns = self._greedy(values)
-        rows, columns = torch.as_tensor(rows, dtype=torch.long), torch.as_tensor(columns, dtype=torch.long)
-        keep = torch.as_tensor(values)[rows, columns] > 0
-        return rows[keep], columns[keep]
+        rows, columns = self._greedy(values)
+        return torch.tensor(rows, dtype=torch.long), torch.tensor(columns, dtype=torch.long)
 
     @staticmethod
     def _greedy(values: np.ndarray) -> tuple[list[int], list[int]]:
