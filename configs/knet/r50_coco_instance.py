@@ -15,6 +15,7 @@ _base_ = [
 model = dict(
     decoder=dict(num_stuff=0),
     postprocessor=dict(_delete_=True, type='InstancePostprocessor', max_per_img=100),
+    tracker=dict(per_class=True),  # an instance is a (kernel, class) pair
 )
 train_dataloader = dict(sampler=dict(infinite=False))
 param_scheduler = [

@@ -138,9 +138,9 @@ def test_cell_trains_and_tests(model, neck, tracker, project, tmp_path, monkeypa
     assert 0 <= numbers['stq/STQ'] <= 1 and 0 <= numbers['vpq/VPQ'] <= 1
 
 
-def documented_options():
-    """What follows ``--cfg-options`` in the commands of the README's section, with the shell's variables filled in."""
-    section = (ROOT / 'configs/video_knet/README.md').read_text().split('## Swapping parts')[1].split('\n## ')[0]
+def documented_options(title):
+    """What follows ``--cfg-options`` in the commands of a README's section, with the shell's variables filled in."""
+    section = (ROOT / 'configs/video_knet/README.md').read_text().split(title + '\n')[1].split('\n## ')[0]
     block = re.search(r'```bash\n(.*?)```', section, re.S)[1].replace('\\\n', ' ')
     values = dict(re.findall(r'^(\w+)="?([^"\n]+(?:\n +[^"\n]+)*)"?$', block, re.M))
     lines = re.findall(r'^python tools/(\w+)\.py (.*)$', block, re.M)
@@ -148,7 +148,7 @@ def documented_options():
 
 
 def test_documented_options_build():
-    commands = documented_options()
+    commands = documented_options('## Swapping parts')
     assert [tool for tool, _ in commands] == ['train', 'test']
     for tool, words in commands:
         parser = argparse.ArgumentParser()

@@ -18,9 +18,11 @@ class BaseDecoder(BaseModule):
         clip_length: 1: frame by frame; None: any number of frames. The segmentor cuts windows to it.
         num_things: Thing classes; labels below are things.
         num_stuff: Stuff classes.
+        has_instances: Whether objects of one class are told apart.
     """
 
     clip_length: int | None = None
+    has_instances = True
     num_things: int
     num_stuff: int
 

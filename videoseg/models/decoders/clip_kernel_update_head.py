@@ -1,5 +1,7 @@
 """A kernel update stage for clips."""
 
+from functools import partial
+
 from torch import Tensor
 
 from videoseg.models.decoders.kernel_update_head import KernelUpdateHead, StageOutput
@@ -49,17 +51,12 @@ class ClipKernelUpdateHead(KernelUpdateHead):
             (B, T, M, K).
         """
         batch = features.shape[0]
+        features, mask_logits = features.flatten(0, 1), mask_logits.flatten(0, 1)
         if kernels.dim() == 6:
-            output = super().forward(features.flatten(0, 1), kernels.flatten(0, 1), mask_logits.flatten(0, 1))
+            output = super().forward(features, kernels.flatten(0, 1), mask_logits)
             return StageOutput(*(None if x is None else x.unflatten(0, (batch, -1)) for x in output))
-        shape, num_frames = kernels.shape, features.shape[1]
-        flat = self.feat_transform(features.flatten(0, 1))
-        group = self._gather(flat, mask_logits.flatten(0, 1)).unflatten(0, (batch, num_frames))  # (B, T, M, C)
-        if self.query_fusion is None:
-            group = group.mean(1)
-        else:
-            group = self.query_fusion(kernels.detach().flatten(2), group, query_pos)
-        cells = self._update_kernels(group, kernels.flatten(3).transpose(2, 3))
-        class_logits, mask_kernels = self._predict(cells, shape)
-        masks = self._new_masks(flat, mask_kernels.repeat_interleave(num_frames, 0)).unflatten(0, (batch, num_frames))
-        return StageOutput(class_logits, masks, cells.transpose(2, 3).reshape(shape), None)
+        fuse = None
+        if self.query_fusion is not None:
+            fuse = partial(self.query_fusion, kernels.detach().flatten(2), query_pos=query_pos)
+        output = super().forward(features, kernels, mask_logits, fuse=fuse)
+        return output._replace(mask_logits=output.mask_logits.unflatten(0, (batch, -1)))

@@ -45,6 +45,7 @@ class ClipKNetDecoder(KNetDecoder):
     Raises:
         ValueError: For an unknown ``query_fusion``, numbers of stages that do not fit, or attention with kernels that
             are not 1x1.
+        TypeError: For the argument ``tube``: windows always are one tube here.
     """
 
     clip_length = None
@@ -68,6 +69,11 @@ class ClipKNetDecoder(KNetDecoder):
         compat: bool = False,
         **kwargs,
     ) -> None:
+        if 'tube' in kwargs:
+            raise TypeError(
+                'ClipKNetDecoder has no argument tube: its clip stages always decode a window as one tube; drop it, or '
+                'use KNetDecoder'
+            )
         super().__init__(
             num_things, num_stuff, num_proposals, in_channels, update_head=update_head, assigner=assigner, **kwargs
         )
@@ -205,20 +211,8 @@ class ClipKNetDecoder(KNetDecoder):
         proposals = self.proposal_head(feats)
         outputs = self.run_clip_stages(*self._as_clips(feats, proposals.features, self.run_stages(proposals)[-1]))
         for stage, output in enumerate(outputs):
-            mask_logits = output.mask_logits
+            masks = output.mask_logits
             if stage < self.num_gather_stages:
-                class_logits, kernels = output.class_logits, output.kernels
-        semantic = proposals.semantic_logits.unflatten(0, (-1, feats.num_frames))
-        prediction = ClipPrediction(
-            class_logits=class_logits,
-            mask_logits=mask_logits.transpose(1, 2),
-            queries=kernels.flatten(2),
-            activation='sigmoid',
-            fixed_labels=ClipPrediction.panoptic_fixed_labels(
-                self.num_proposals, self.num_things, self.num_stuff, class_logits.device
-            ),
-            num_things=self.num_things,
-            mask_upsample=self._scale(feats),
-            semantic_logits=semantic.transpose(1, 2),
-        )
-        return prediction, {}
+                gathered = output
+        last = gathered._replace(mask_logits=masks.flatten(0, 1))
+        return self.make_prediction(feats, proposals, last), {}

@@ -1,6 +1,7 @@
 """One stage of K-Net's iterative kernel update."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,13 +14,13 @@ from videoseg.registry import MODELS
 
 
 class StageOutput(NamedTuple):
-    """What a stage hands on.
+    """What a stage hands on; B = F where every frame has kernels of its own.
 
     Attributes:
-        class_logits: (F, M, K); None from a stage without classes.
+        class_logits: (B, M, K); None from a stage without classes.
         mask_logits: (F, M, h, w) at the stride of the features.
-        kernels: (F, M, C, k, k), the input of the next stage.
-        track_kernels: (F, M, C, k, k) linked kernels, None without previous kernels or without linking.
+        kernels: (B, M, C, k, k), the input of the next stage.
+        track_kernels: (B, M, C, k, k) linked kernels, None without previous kernels or without linking.
     """
 
     class_logits: Tensor | None
@@ -42,6 +43,9 @@ class _PointwiseTransform(nn.Module):
 @MODELS.register_module()
 class KernelUpdateHead(BaseModule):
     """Gather what each kernel's mask covers, update the kernels, let them interact, predict classes and masks.
+
+    Kernels are those of one frame, or of a tube of T frames that share them: then what they gather is averaged over the
+    frames, they are updated once, and convolved with every frame (the clip stages of 2.8).
 
     Parameter names are the published ones. Kernel linking and kernel fusion are optional parts.
     Source: K-Net and Video K-Net, ``specs/video_knet.md`` sections 1.4 and 2.3; semantic K-Net (1.9) is
@@ -142,8 +146,9 @@ class KernelUpdateHead(BaseModule):
         return torch.bmm(groups.flatten(2), features.flatten(2).transpose(1, 2))
 
     def _new_masks(self, features: Tensor, mask_kernels: Tensor) -> Tensor:
-        """Every frame's features convolved with its own kernels (F, M, C, k, k): (F, M, h, w)."""
-        frames, num_kernels = mask_kernels.shape[:2]
+        """Every frame's features (F, C, h, w) convolved with the kernels (B, M, C, k, k) of its tube: (F, M, h, w)."""
+        frames, num_kernels = features.shape[0], mask_kernels.shape[1]
+        mask_kernels = mask_kernels[:, None].expand(-1, frames // len(mask_kernels), -1, -1, -1, -1).flatten(0, 1)
         if self.mask_transform_stride > 1:
             scale = 1 / self.mask_transform_stride
             features = F.interpolate(features, scale_factor=scale, mode='bilinear', align_corners=False)
@@ -175,23 +180,30 @@ class KernelUpdateHead(BaseModule):
         return class_logits, self.fc_mask(self.mask_fcs(cells)).transpose(2, 3).reshape(shape)
 
     def forward(
-        self, features: Tensor, kernels: Tensor, mask_logits: Tensor, previous: Tensor | None = None
+        self,
+        features: Tensor,
+        kernels: Tensor,
+        mask_logits: Tensor,
+        previous: Tensor | None = None,
+        fuse: Callable[[Tensor], Tensor] | None = None,
     ) -> StageOutput:
-        """Run the stage on F frames.
+        """Run the stage on F = B * T frames of B tubes; of single frames, T = 1.
 
         Args:
-            features: (F, C, h, w).
-            kernels: (F, M, C, k, k).
+            features: (F, C, h, w), the frames of a tube one after the other.
+            kernels: (B, M, C, k, k), shared by the frames of a tube.
             mask_logits: (F, M, h', w') masks that the kernels stand for.
-            previous: (F, M, C, k, k) kernels of the previous frame, or None.
+            previous: (B, M, C, k, k) kernels of the previous frame or tube, or None.
+            fuse: What makes group features (B, M, C) of those of the frames (B, T, M, C); their mean by default.
 
         Returns:
             Classes, masks, kernels and linked kernels.
         """
         shape = kernels.shape
         features = self.feat_transform(features)
-        group = self._gather(features, mask_logits)
-        cells = kernels.flatten(3).transpose(2, 3)  # (F, M, k*k, C)
+        group = self._gather(features, mask_logits).unflatten(0, (len(kernels), -1))
+        group = group.mean(1) if fuse is None else fuse(group)
+        cells = kernels.flatten(3).transpose(2, 3)  # (B, M, k*k, C)
         if previous is not None:
             previous = previous.flatten(3).transpose(2, 3)
             if self.fusion is not None:

@@ -27,6 +27,12 @@ class KNetDecoder(BaseDecoder):
     Each stage is matched with the prediction before it (the proposals have no classes yet), as published. Losses are
     averaged over the positives of a process. Source: K-Net, ``specs/video_knet.md`` section 1.
 
+    **Tubes.** With ``tube`` a model that was trained frame by frame decodes all frames of a window at once, without a
+    new parameter: one set of kernels, those of the proposals and what every stage gathers averaged over the frames as
+    in the clip stages of :class:`ClipKNetDecoder`, one class a kernel, and masks of every frame. A tracker then matches
+    tubes instead of frames (Tube-Link, ``specs/tube_link.md`` 4.5: Video K-Net on VIPSeg from VPQ 26.1 to 27.6). On
+    windows of one frame nothing changes, neither does training.
+
     Args:
         num_things: Thing classes; they come first.
         num_stuff: Stuff classes, each with a kernel of its own; 0 for instance segmentation.
@@ -41,10 +47,11 @@ class KNetDecoder(BaseDecoder):
         proposal_criterion: Overrides of the proposal losses.
         criterion: Overrides of the stage losses.
         stage_loss_weights: Factor of each stage's losses.
+        tube: Decode windows of any length as tubes at test time; otherwise frame by frame.
         init_cfg: mmengine initialisation.
     """
 
-    clip_length = 1
+    clip_length: int | None = 1
 
     def __init__(
         self,
@@ -60,9 +67,12 @@ class KNetDecoder(BaseDecoder):
         proposal_criterion: dict | None = None,
         criterion: dict | None = None,
         stage_loss_weights: Sequence[float] | None = None,
+        tube: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if tube:
+            self.clip_length = None
         self.num_things = num_things
         self.num_stuff = num_stuff
         self.num_proposals = num_proposals
@@ -184,23 +194,33 @@ class KNetDecoder(BaseDecoder):
     def decode(
         self, feats: PixelFeatures, state: StateDict, metas: Sequence[FrameMeta], prompts: object = None
     ) -> tuple[ClipPrediction, StateDict]:
-        """Predict B single frames; there is no state."""
-        proposals = self.proposal_head(feats)
+        """Predict B single frames, or tubes with ``tube``; there is no state."""
+        proposals = self.tube_proposals(feats)
         output = self.run_stages(proposals)[-1]
         return self.make_prediction(feats, proposals, output), {}
 
+    def tube_proposals(self, feats: PixelFeatures) -> Proposals:
+        """Proposals with one set of kernels (B, M, C, k, k) for all frames of a window: the mean of theirs."""
+        proposals = self.proposal_head(feats)
+        return proposals._replace(kernels=proposals.kernels.unflatten(0, (-1, feats.num_frames)).mean(1))
+
     def make_prediction(self, feats: PixelFeatures, proposals: Proposals, output: StageOutput) -> ClipPrediction:
-        """Put the last stage of F frames (one a clip) into the common form."""
+        """Put the last stage into the common form: classes and kernels of B windows, masks of their B * T frames."""
         fixed = ClipPrediction.panoptic_fixed_labels(
             self.num_proposals, self.num_things, self.num_stuff, output.class_logits.device
         )
         return ClipPrediction(
             class_logits=output.class_logits,
-            mask_logits=output.mask_logits.unsqueeze(2),
+            mask_logits=self._as_tubes(feats, output.mask_logits),
             queries=output.kernels.flatten(2),
             activation='sigmoid',
             fixed_labels=fixed,
             num_things=self.num_things,
             mask_upsample=self._scale(feats),
-            semantic_logits=proposals.semantic_logits.unsqueeze(2),
+            semantic_logits=self._as_tubes(feats, proposals.semantic_logits),
         )
+
+    @staticmethod
+    def _as_tubes(feats: PixelFeatures, maps: Tensor) -> Tensor:
+        """Maps of the frames (B * T, N, h, w) as (B, N, T, h, w)."""
+        return maps.unflatten(0, (-1, feats.num_frames)).transpose(1, 2)

@@ -65,6 +65,7 @@ class SemanticKNetDecoder(BaseDecoder):
     """
 
     clip_length = 1
+    has_instances = False
 
     def __init__(
         self,

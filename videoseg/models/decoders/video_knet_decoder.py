@@ -38,6 +38,8 @@ class VideoKNetDecoder(KNetDecoder):
     kernel is matched to one (the original's RoIAlign variant uses true boxes, section 2.7), testing those of the
     predicted masks.
 
+    With ``tube`` (see :class:`KNetDecoder`) the previous kernels are those of the previous tube.
+
     Args:
         embedding_head: Config of the association embedding, or None.
         linking: Config of kernel linking, or None.
@@ -163,19 +165,29 @@ class VideoKNetDecoder(KNetDecoder):
     def decode(
         self, feats: PixelFeatures, state: StateDict, metas: Sequence[FrameMeta], prompts: object = None
     ) -> tuple[ClipPrediction, StateDict]:
-        """Predict B single frames; the state is the last stage's kernels (B, M, C, k, k)."""
-        proposals = self.proposal_head(feats)
+        """Predict B single frames, or tubes with ``tube``; the state is the last stage's kernels (B, M, C, k, k)."""
+        proposals = self.tube_proposals(feats)
         output = self.run_stages(proposals, state.get('kernels'))[-1]
         prediction = self.make_prediction(feats, proposals, output)
         prediction.embeddings = tracked_kernels(output).flatten(2)
         return prediction, dict(kernels=output.kernels)
 
     def embed(self, feats: PixelFeatures, prediction: ClipPrediction, segments: ClipSegments) -> Tensor:
-        """Association vectors (S, D) of the survivors; without an embedding head the raw kernels."""
+        """Association vectors (S, D) of the survivors; without an embedding head the raw kernels.
+
+        Where pixels are embedded, those of a tube are the mean over the frames in which its mask is not empty.
+        """
         vectors = super().embed(feats, prediction, segments)
         if self.embedding_head is None:
             return vectors
         if self.embedding_head.region is None:
             return self.embedding_head(vectors)
-        masks = prediction.mask_logits[0, segments.query_index.clamp(min=0), -1] > 0
-        return self.embedding_head(vectors, feats.mask_features[-1], masks.to(vectors.dtype))
+        masks = prediction.mask_logits[0, segments.query_index.clamp(min=0)] > 0  # (S, T, h, w)
+        frames = [
+            self.embedding_head(vectors, features, masks[:, t].to(vectors.dtype))
+            for t, features in enumerate(feats.mask_features)
+        ]
+        seen = masks.flatten(2).any(2)
+        weights = (seen | ~seen.any(1, keepdim=True)).to(vectors.dtype)
+        weights = weights / weights.sum(1, keepdim=True)
+        return (torch.stack(frames, 1) * weights[..., None]).sum(1)

@@ -25,7 +25,13 @@ class InstancePostprocessor:
 
     Raises:
         ValueError: For an unknown ``resize``.
+
+    Attributes:
+        only_things: Stuff is no segment.
+        repeats_queries: One query may be several segments.
     """
+
+    only_things = repeats_queries = True
 
     def __init__(
         self, max_per_img: int = 100, mask_thr: float = 0.5, score_thr: float = 0.0, resize: str = 'probs'

@@ -44,7 +44,13 @@ class VideoInstancePostprocessor:
 
     Raises:
         ValueError: If a limit is less than 1, or for an unknown ``resize``.
+
+    Attributes:
+        only_things: Stuff is no segment.
+        needs_query_ids: The id of a segment has to be the number of its query + 1.
     """
+
+    only_things = needs_query_ids = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from mmengine.model import ModuleList
 from torch import Tensor
 
 from videoseg.models.segmentors.base_segmentor import BaseSegmentor
+from videoseg.models.segmentors.part_checks import check_parts
 from videoseg.models.segmentors.track_table import update_track_table
 from videoseg.models.segmentors.windows import group_batch, stack_states, window_meta
 from videoseg.registry import MODELS
@@ -37,7 +38,7 @@ class VideoSegmentor(BaseSegmentor):
         init_cfg: mmengine initialisation.
 
     Raises:
-        ValueError: For impossible numbers in ``test_cfg``.
+        ValueError: For impossible numbers in ``test_cfg``, or parts that cannot work together (:func:`check_parts`).
         TypeError: For unknown keys in ``test_cfg``, or a tracker that is none of ours.
     """
 
@@ -62,11 +63,7 @@ class VideoSegmentor(BaseSegmentor):
         self.decoder = MODELS.build(decoder)
         self.postprocessor = MODELS.build(postprocessor) if postprocessor else None
         self.tracker = MODELS.build(tracker) if tracker else None
-        if self.tracker is not None and not hasattr(self.tracker, 'associate'):
-            raise TypeError(
-                f'model.tracker is a {type(self.tracker).__name__}, which has no align and associate: use a tracker of '
-                'videoseg.models.trackers, or a subclass of its BaseTracker'
-            )
+        check_parts(self.decoder, self.postprocessor, self.tracker)
 
     @staticmethod
     def _window_of(window: int = 1, overlap: int = 0, policy: str = 'full') -> dict:

@@ -18,9 +18,11 @@ class BaseTracker(ABC):
 
     Attributes:
         needs_embeddings: Whether ``associate`` reads ``embeddings``.
+        ids_are_queries: Whether the id of a segment is the number of its query + 1.
     """
 
     needs_embeddings = False
+    ids_are_queries = False
 
     def align(self, prediction: ClipPrediction, state: TrackerState) -> tuple[ClipPrediction, TrackerState]:
         """Re-order the queries of a window before post-processing. By default they stay as they are.

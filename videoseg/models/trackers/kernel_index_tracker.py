@@ -22,6 +22,7 @@ class KernelIndexTracker(BaseTracker):
 
     def __init__(self, per_class: bool = False) -> None:
         self.per_class = per_class
+        self.ids_are_queries = not per_class
 
     def associate(
         self, segments: ClipSegments, embeddings: Tensor | None, meta: FrameMeta, state: TrackerState
