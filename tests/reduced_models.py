@@ -20,12 +20,12 @@ from videoseg.registry import MODELS
 
 FACTOR = 8
 """What widths are divided by, where the backbone can be narrowed too."""
-NARROWABLE = ('ResNet', 'ResNetV1c', 'SwinTransformer')
+NARROWABLE = ('ResNet', 'ResNetV1c', 'SwinTransformer', 'STDCPyramid')
 WIDTHS = ('channels', 'embed_dims', 'num_feats')  # endings of keys
 NOT_NARROW = 16  # smaller numbers are no widths: the channels of an image
 SIZE = (96, 128)  # of the clips: three cells at stride 32, the kernel of a deformable convolution
-COUNTS = dict(num_proposals=8, num_queries=8, num_points=64)
-NO_THRESHOLD = ('instance_score_thr', 'overlap_thr', 'init_score_thr', 'obj_score_thr')
+COUNTS = dict(num_proposals=8, num_points=64)
+NO_THRESHOLD = ('instance_score_thr', 'object_mask_thr', 'overlap_thr', 'init_score_thr', 'obj_score_thr')
 """Set to 0, so that untrained models have segments to track."""
 
 

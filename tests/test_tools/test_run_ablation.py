@@ -185,3 +185,30 @@ def test_the_plan_of_video_knet_names_configs_and_options_that_exist(tool):
             switches.append([decoder.get(name) is not None for name in ('embedding_head', 'linking', 'fusion')])
         off = [False, False, False]
         assert switches == [off, off, off, [True, False, False], [True, True, False], [True, True, True]]
+
+
+def test_the_plan_of_tube_link_trains_on_as_many_frames_in_every_row(tool):
+    tables, _ = tool.read_plan('configs/ablation/tube_link.py')
+    assert [table.name for table in tables] == ['synthetic', 'camvid']
+    for table, num_frames in zip(tables, (8, 4), strict=True):
+        found = {}
+        for row in table.rows:
+            run = row.runs[0]
+            cfg = load_config(run.config, run.options)
+            window = cfg.test_dataloader.sampler.window
+            assert window == cfg.model.test_cfg.window
+            frames = cfg.train_dataloader.dataset.pipeline[0].consecutive
+            assert frames * cfg.train_dataloader.batch_size == num_frames
+            decoder = cfg.model.decoder
+            switches = decoder.association is not None, decoder.link is not None
+            tube = frames // 2 if switches[0] else frames
+            found[row.name] = (tube, *switches, window, run.train)
+        trained = {name: values[:4] for name, values in found.items() if values[4]}
+        assert trained == dict(
+            per_frame=(1, False, False, 1),
+            tubes=(2, False, False, 2),
+            tcl=(2, True, False, 2),
+            ctl=(2, True, True, 2),
+            tubes_of_1=(1, True, True, 1),
+        )
+        assert [values[3] for name, values in found.items() if name.startswith('window')] == [1, 4, 6, 8]

@@ -1,44 +1,37 @@
-"""Names of Tube-Link: every recorded schema of the released configurations has its place in our model, and fills it."""
+"""Names of Tube-Link: every recorded schema of the released configurations fills the model of our config."""
 
 import gzip
 import json
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from tests.parity_data import parity_file, parity_names
+from tests.reduced_models import build_on_meta
 from tests.tool_module import load_tool
-from videoseg.registry import MODELS
 
+CONFIGS = Path(__file__).parents[3] / 'configs/tube_link'
 converter = load_tool('model_converters/convert_weights.py')
 tables = sys.modules['tube_link_tables']
 sources = sys.modules['weight_sources']
 
 
-def swin(embed_dims, *num_heads):
-    depths = (2, 2, 18, 2)
-    return dict(type='SwinTransformer', embed_dims=embed_dims, depths=depths, num_heads=num_heads, window_size=12)
-
-
-# backbone, its channels, number of queries, of classes
-RESNET = (dict(type='ResNet', depth=50), (256, 512, 1024, 2048))
-SWIN_B = (swin(128, 4, 8, 16, 32), (128, 256, 512, 1024))
-SWIN_L = (swin(192, 6, 12, 24, 48), (192, 384, 768, 1536))
-STDC1, STDC2 = ((dict(type='STDCPyramid', stdc_type=f'STDCNet{i}'), (64, 256, 512, 1024)) for i in (1, 2))
 SCHEMAS = {
-    'vipseg/vipseg_tb_r50_8e.py': (*RESNET, 100, 124),
-    'vipseg/vipseg_tb_swinb_6e.py': (*SWIN_B, 100, 124),
-    'vipseg/vipseg_tb_swinl_6e.py': (*SWIN_L, 200, 124),
-    'vipseg/vipseg_tb_stdcv1_8e.py': (*STDC1, 100, 124),
-    'vipseg/vipseg_tb_stdcv2_8e.py': (*STDC2, 100, 124),
-    'vipseg_vss/video_swin_l_train_2frames_vspw_test_2frames.py': (*SWIN_L, 200, 124),
-    'vspw/video_r50_train_4frames_vspw_test_6frames.py': (*RESNET, 100, 124),
-    'vspw/video_swin_l_train_6frames_6e_test_6frames_f3.py': (*SWIN_L, 200, 124),
-    'ytvis19/ytvis19_r50_tb_link_5k_10k_15k.py': (*RESNET, 100, 40),
-    'ytvis19/ytvis19_swin_l_tb_link_2_5k_5k_10k.py': (*SWIN_L, 100, 40),
-    'ytvis21/ytvis21_r50_tb_link_5k_10k_15k.py': (*RESNET, 100, 40),
-    'ovis/ovis_r50_tb_link_2_5k_5k_10k.py': (*RESNET, 100, 25),
+    'vipseg/vipseg_tb_r50_8e.py': 'r50_vipseg.py',
+    'vipseg/vipseg_tb_swinb_6e.py': 'swin-b_vipseg.py',
+    'vipseg/vipseg_tb_swinl_6e.py': 'swin-l_vipseg.py',
+    'vipseg/vipseg_tb_stdcv1_8e.py': 'stdc1_vipseg.py',
+    'vipseg/vipseg_tb_stdcv2_8e.py': 'stdc2_vipseg.py',
+    'vipseg_vss/video_swin_l_train_2frames_vspw_test_2frames.py': 'swin-l_vspw_2frames.py',
+    'vspw/video_r50_train_4frames_vspw_test_6frames.py': 'r50_vspw.py',
+    'vspw/video_swin_l_train_6frames_6e_test_6frames_f3.py': 'swin-l_vspw.py',
+    'ytvis19/ytvis19_r50_tb_link_5k_10k_15k.py': 'r50_youtube_vis_2019.py',
+    'ytvis19/ytvis19_swin_l_tb_link_2_5k_5k_10k.py': 'swin-l_youtube_vis_2019.py',
+    'ytvis21/ytvis21_r50_tb_link_5k_10k_15k.py': 'r50_youtube_vis_2021.py',
+    'ovis/ovis_r50_tb_link_2_5k_5k_10k.py': 'r50_ovis.py',
 }
 RECORDED = [schema for _ in parity_names('tube_link', ['keys.json.gz']) for schema in SCHEMAS]
 
@@ -48,33 +41,22 @@ def schemas():
         return json.load(file)
 
 
-def tube_link(backbone, channels, num_queries, num_things, num_stuff, vps):
-    """Our model on the meta device."""
-    decoder = dict(type='TubeLinkDecoder', num_things=num_things, num_stuff=num_stuff, num_queries=num_queries)
-    if vps:
-        decoder.update(stuff_slots=True, link=dict(), association=dict())
-    neck = dict(type='DeformablePixelDecoder', in_channels=channels, semantic_head=False)
-    with torch.device('meta'):
-        return MODELS.build(dict(type='VideoSegmentor', backbone=backbone, neck=neck, decoder=decoder))
-
-
 @pytest.mark.parametrize('schema', RECORDED)
-def test_recorded_schema_fills_our_model(schema, monkeypatch):
-    linspace = torch.linspace  # mmdet's Swin reads its drop rates from one, which has no numbers on the meta device
-    monkeypatch.setattr(torch, 'linspace', lambda *args, **kwargs: linspace(*args, **{**kwargs, 'device': 'cpu'}))
-    backbone, channels, num_queries, num_classes = SCHEMAS[schema]
+def test_recorded_schema_fills_the_model_of_the_config(schema):
+    cfg = Config.fromfile(CONFIGS / SCHEMAS[schema]).model
     released = {name: torch.empty(shape, device='meta') for name, shape in schemas()[schema].items()}
     source = sources.recognise(released)
     assert (source.kind, source.decoder, source.part) == ('tube_link', 'TubeLinkDecoder', '')
     out = converter.convert(released, source.table, schema)
     vps = schema.startswith('vipseg/')
     assert tables.tube_link_facts(out.state_dict) == dict(
-        num_queries=num_queries, num_classes=num_classes, with_link=vps, with_association=vps
+        num_queries=cfg.decoder.num_queries,
+        num_classes=cfg.decoder.num_things + cfg.decoder.num_stuff,
+        with_link=vps,
+        with_association=vps,
     )
-    num_things = 58 if vps else num_classes
-    model = tube_link(backbone, channels, num_queries, num_things, num_classes - num_things, vps)
     assert not out.dropped
-    expected = {name: value.shape for name, value in model.state_dict().items()}
+    expected = {name: value.shape for name, value in build_on_meta(cfg).state_dict().items()}
     assert {name: value.shape for name, value in out.state_dict.items()} == expected
 
 
