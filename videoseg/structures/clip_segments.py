@@ -25,6 +25,9 @@ class ClipSegments:
             postprocessor gave an id already.
         quality: (S, T) mean probability inside ``masks``, 0 for an empty one; of segments that are slots of queries
             (:class:`videoseg.models.postprocessors.VideoInstancePostprocessor`), or None.
+        decoder_ids: (S,) identity over time that the decoder gave itself (:class:`MapPrediction`), counted from 1, 0 =
+            none; or None. A proposal: it counts where the tracker is
+            :class:`videoseg.models.trackers.DecoderIdTracker`.
     """
 
     labels: Tensor
@@ -36,6 +39,7 @@ class ClipSegments:
     boxes: Tensor | None = None
     track_ids: Tensor | None = None
     quality: Tensor | None = None
+    decoder_ids: Tensor | None = None
 
     def __len__(self) -> int:
         return self.labels.shape[0]
@@ -54,10 +58,16 @@ class ClipSegments:
             divisor: The codec's divisor.
 
         Raises:
-            ValueError: If the segments have no ``segment_map`` (instance results overlap and have no map).
+            ValueError: If the segments have no ``segment_map`` (instance results overlap and have no map), or a
+                track id does not fit into the codec.
         """
         if self.segment_map is None:
             raise ValueError('these segments overlap (instance results): there is no panoptic map of them')
         track_ids = self.track_ids if self.track_ids is not None else torch.zeros_like(self.labels)
+        if len(track_ids) and int(track_ids.max()) >= divisor:
+            raise ValueError(
+                f'track id {int(track_ids.max())} does not fit into a panoptic map, which holds ids below {divisor}: '
+                'the tracker starts new tracks all the time (too short a memory?); instance results have no such limit'
+            )
         table = torch.cat([self.labels.new_tensor([void_id]), self.labels * divisor + track_ids])
         return table[self.segment_map.long()]

@@ -140,7 +140,7 @@ def test_bad_arguments_and_predictions():
         build().align(prediction_of([0, 1]), state)
     maps = torch.zeros(1, 1, 4, 6, dtype=torch.long)
     with pytest.raises(TypeError, match='MapPrediction'):
-        build().align(MapPrediction(maps, maps, [{}]), {})
+        build().align(MapPrediction(maps, maps, num_things=1), {})
 
 
 @pytest.mark.parametrize('decoder', ['VideoKNetDecoder', 'KNetDecoder', 'ClipKNetDecoder', 'TubeLinkDecoder'])

@@ -1,6 +1,7 @@
 """From predictions to segments at the original size."""
 
 from .instance_postprocessor import InstancePostprocessor
+from .map_postprocessor import MapPostprocessor
 from .panoptic_postprocessor import PanopticPostprocessor
 from .query_panoptic_postprocessor import QueryPanopticPostprocessor
 from .semantic_postprocessor import SemanticPostprocessor
@@ -8,6 +9,7 @@ from .video_instance_postprocessor import VideoInstancePostprocessor
 
 __all__ = [
     'InstancePostprocessor',
+    'MapPostprocessor',
     'PanopticPostprocessor',
     'QueryPanopticPostprocessor',
     'SemanticPostprocessor',

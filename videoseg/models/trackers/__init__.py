@@ -1,6 +1,7 @@
 """Identity over time, by rules without learned weights."""
 
 from .base_tracker import BaseTracker
+from .decoder_id_tracker import DecoderIdTracker
 from .embedding_tracker import QuasiDenseEmbeddingTracker
 from .kernel_index_tracker import KernelIndexTracker
 from .mask_iou_tracker import MaskIoUTracker
@@ -10,6 +11,7 @@ from .tube_memory_tracker import TubeMemoryTracker
 
 __all__ = [
     'BaseTracker',
+    'DecoderIdTracker',
     'KernelIndexTracker',
     'MaskIoUTracker',
     'QuasiDenseEmbeddingTracker',
