@@ -71,9 +71,9 @@ TINY_TUBE = dict(
 )
 
 
-def tiny_tube_model(window=2, **decoder):
-    """A small Tube-Link with random but fixed weights, all queries of which may be painted."""
-    cfg = dict(
+def tiny_tube_config(window=2, **decoder):
+    """Config of a small Tube-Link, all queries of which may be painted."""
+    return dict(
         copy.deepcopy(TINY),
         neck=dict(
             type='DeformablePixelDecoder',
@@ -91,8 +91,12 @@ def tiny_tube_model(window=2, **decoder):
         tracker=dict(type='KernelIndexTracker'),
         test_cfg=dict(window=window),
     )
+
+
+def tiny_tube_model(window=2, **decoder):
+    """A small Tube-Link with random but fixed weights."""
     torch.manual_seed(0)
-    model = MODELS.build(cfg)
+    model = MODELS.build(tiny_tube_config(window, **decoder))
     model.init_weights()
     return model.eval()
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.test_models.tiny_models import TINY
+from tests.test_models.tiny_models import TINY, tiny_tube_config
 from tests.tool_module import load_tool
 from videoseg.structures import ClipPrediction
 
@@ -192,3 +192,10 @@ def test_inside_of_the_decoder_is_printed_and_written(tool, config, tmp_path, ca
     assert all(row['own_ms'] >= 0 for name, row in inside.items() if name)
     printed = capsys.readouterr().out
     assert 'stages.0.feat_transform' in printed and 'own ms/window' in printed
+
+
+def test_a_decoder_that_hands_parameters_to_its_layers_is_counted(tool, tmp_path):
+    path, out = tmp_path / 'tube.py', tmp_path / 'numbers.json'
+    path.write_text(f'model = {tiny_tube_config()!r}\n')
+    tool.main([str(path), *TINY_SIZE, '--out', str(out)])
+    assert json.loads(out.read_text())['parts']['decoder']['gflops'] > 0

@@ -233,6 +233,8 @@ def build(args: argparse.Namespace) -> tuple[nn.Module, Config]:
         raise SystemExit(f'{args.config}: the benchmark needs a VideoSegmentor with {", ".join(lacking)}')
     if args.train:
         fill_in_training(args, cfg)
+    else:
+        model.requires_grad_(False)  # torch's counter of operations looks for gradients where it is not asked to
     return model, cfg
 
 
