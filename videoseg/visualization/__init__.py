@@ -3,6 +3,7 @@
 import mmdet.visualization  # noqa: F401  (registers mmdet's own before ours are looked up)
 
 from videoseg.visualization.ground_truth import panoptic_from_ground_truth
+from videoseg.visualization.instances import panoptic_from_instances
 from videoseg.visualization.label_placer import LabelPlacer
 from videoseg.visualization.overlay import PanopticOverlay
 from videoseg.visualization.palette import class_colors, track_colors
@@ -17,6 +18,7 @@ __all__ = [
     'VideoWriter',
     'class_colors',
     'panoptic_from_ground_truth',
+    'panoptic_from_instances',
     'side_by_side',
     'track_colors',
 ]

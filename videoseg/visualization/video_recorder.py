@@ -12,6 +12,7 @@ from mmdet.structures import DetDataSample
 from videoseg.registry import VISUALIZERS
 from videoseg.structures.ids import encode_ids
 from videoseg.visualization.ground_truth import panoptic_from_ground_truth
+from videoseg.visualization.instances import panoptic_from_instances
 from videoseg.visualization.overlay import PanopticOverlay
 from videoseg.visualization.panels import side_by_side
 from videoseg.visualization.video_writer import VideoWriter
@@ -35,6 +36,7 @@ class VideoRecorder:
         fps: Frames a second of the video.
         interval: Draw every n-th frame, counted from the first of the video.
         show_scores: Write confidences beside the names.
+        instance_score_thr: Instances with lower scores are not drawn, where the result is instances and no map.
         overlay: Further arguments of :class:`PanopticOverlay`.
 
     Raises:
@@ -52,6 +54,7 @@ class VideoRecorder:
         fps: float = 10.0,
         interval: int = 1,
         show_scores: bool = False,
+        instance_score_thr: float = 0.3,
         overlay: Mapping[str, Any] | None = None,
     ) -> None:
         if frame_format not in ('jpg', 'png', None):
@@ -69,6 +72,7 @@ class VideoRecorder:
         self.fps = fps
         self.interval = interval
         self.show_scores = show_scores
+        self.instance_score_thr = instance_score_thr
         self.overlay = PanopticOverlay.from_meta(metainfo, **(overlay or {}))
         self._writers: dict[str, VideoWriter] = {}
 
@@ -87,7 +91,7 @@ class VideoRecorder:
 
         Raises:
             FileNotFoundError: If the image is not there.
-            KeyError: If the sample has no panoptic result.
+            KeyError: If the sample has neither a panoptic map nor instances with masks.
             ValueError: If image and result differ in size.
             OSError: If a picture or video cannot be written.
         """
@@ -110,9 +114,7 @@ class VideoRecorder:
                 raise FileNotFoundError(f'{name}: there is no such image, or it cannot be read')
         drawn = {'image': self.overlay.plain(image)} if 'image' in self.panels else {}
         if 'prediction' in self.panels:
-            if 'pred_panoptic_seg' not in sample:
-                raise KeyError(f'{name}: no pred_panoptic_seg to draw; there is {sorted(sample.keys())}')
-            panoptic = sample.pred_panoptic_seg.panoptic_seg.cpu().numpy()
+            panoptic = self._prediction(sample, name)
             drawn['prediction'] = self.overlay(image, panoptic, self._scores(sample), f'prediction of {name}')
         if 'truth' in self.panels:
             truth = panoptic_from_ground_truth(sample)
@@ -127,6 +129,16 @@ class VideoRecorder:
             return next(iter(drawn.values()))
         order = [panel for panel in ('image', 'prediction', 'truth', 'no truth') if panel in drawn]
         return side_by_side([drawn[panel] for panel in order], order)
+
+    def _prediction(self, sample: DetDataSample, name: str) -> np.ndarray:
+        if 'pred_panoptic_seg' in sample:
+            return sample.pred_panoptic_seg.panoptic_seg.cpu().numpy()
+        if 'masks' in sample.get('pred_track_instances', {}):
+            return panoptic_from_instances(sample, self.instance_score_thr)
+        raise KeyError(
+            f'{name}: neither pred_panoptic_seg nor masks in pred_track_instances to draw; there is '
+            f'{sorted(sample.keys())}'
+        )
 
     def _scores(self, sample: DetDataSample) -> dict[int, float]:
         if not self.show_scores or 'pred_track_instances' not in sample:
