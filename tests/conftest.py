@@ -1,9 +1,11 @@
 """What every test starts from: few threads, fixed seeds, one start method for worker processes."""
 
+import importlib
 import multiprocessing
 import os
 import random
 import sys
+from collections.abc import Iterator
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # read when torch is imported, so before it
 
@@ -24,6 +26,15 @@ def fixed_seeds() -> None:
     np.random.seed(0)
     if 'torch' in sys.modules:  # a test of the torch-free part does not pay for importing torch
         sys.modules['torch'].manual_seed(0)
+
+
+@pytest.fixture(scope='module')
+def default_scope() -> Iterator[None]:
+    """Types of configs are looked up in videoseg, as when a runner has been built."""
+    registry = importlib.import_module('mmengine.registry')  # not there for tests of the torch-free part
+    registry.init_default_scope('videoseg')
+    yield
+    registry.DefaultScope._instance_dict.clear()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:

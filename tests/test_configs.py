@@ -1,5 +1,6 @@
 """Every config builds, trains and tests; the released configurations have exactly the released parameters."""
 
+import ast
 import copy
 import functools
 import json
@@ -12,13 +13,14 @@ import torch
 import yaml
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DefaultScope, init_default_scope
 
 from tests.parity_data import parity_file, parity_names
 from tests.reduced_models import build_on_meta, clip, clip_length, packed, reduce_model, structure, transforms_of
 from tests.test_models.knet_parity import converter
 from videoseg.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
 from videoseg.utils.checkpoint_report import load_checkpoint_report
+
+pytestmark = pytest.mark.usefixtures('default_scope')
 
 ROOT = Path(__file__).parents[1]
 # configs/ablation holds rows of trainings, no models
@@ -42,13 +44,6 @@ SCHEMAS = {
         'configs/video_knet/swin-b_kitti_step.py'
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('videoseg')
-    yield
-    DefaultScope._instance_dict.clear()
 
 
 @functools.cache
@@ -265,6 +260,14 @@ def test_published_models_are_listed():
     for path in published:
         name = Path(path).name
         assert f'[{name}]({name})' in (ROOT / path).with_name('README.md').read_text(), path
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_the_head_of_a_config_says_where_it_comes_from(path):
+    """What it starts from; and of published models the authors' number, if there is one, and what was reproduced."""
+    head = ast.get_docstring(ast.parse((ROOT / path).read_text()))
+    told = ['Starts from:', *([] if 'effnet-lite0' in path else ['Published', 'Reproduced'])]
+    assert [word for word in told if word not in head] == []
 
 
 def test_model_zoo_names_every_method():

@@ -6,11 +6,12 @@ from pathlib import Path
 import mmdet
 import pytest
 from mmengine.config import Config
-from mmengine.registry import DefaultScope, init_default_scope
 
 from tests.reduced_models import build_on_meta
 from videoseg.utils import load_config
 from videoseg.utils.checkpoint_report import load_checkpoint_report
+
+pytestmark = pytest.mark.usefixtures('default_scope')
 
 ROOT = Path(__file__).parents[1] / 'configs'
 COCO = Path(mmdet.__file__).parent / '.mim/configs/mask2former'
@@ -39,13 +40,6 @@ STARTS = {  # config -> config of the same weights in mmdet
     'minvis/r50_youtube_vis_2021': 'mask2former_r50_8xb2-lsj-50e_coco',
     'mask2former_vis/r50_youtube_vis_2019': 'mask2former_r50_8xb2-lsj-50e_coco',
 }
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('videoseg')
-    yield
-    DefaultScope._instance_dict.clear()
 
 
 def config(name):

@@ -1,6 +1,6 @@
 """Semantic K-Net R50 with DeepLabv3's head on ADE20K; otherwise as r50_ade20k_psp.py.
 
-Published: mIoU 44.6. Reproduced: not run.
+Starts from: as there. Published: mIoU 44.6. Reproduced: not run.
 """
 
 _base_ = './r50_ade20k_psp.py'

@@ -1,6 +1,6 @@
 """Semantic K-Net R50 with UPerNet's head on ADE20K, masks at stride 4; otherwise as r50_ade20k_psp.py.
 
-The backbone is not dilated. Published: mIoU 43.6. Reproduced: not run.
+The backbone is not dilated. Starts from: as there. Published: mIoU 43.6. Reproduced: not run.
 """
 
 _base_ = './r50_ade20k_psp.py'

@@ -1,6 +1,7 @@
 """Semantic K-Net Swin-L with UPerNet's head on ADE20K, crops of 640x640; otherwise as swin-l_ade20k_upernet.py.
 
-Drop path 0.4; the short side of the test images is 640. Published: mIoU 52.7. Reproduced: not run.
+Drop path 0.4; the short side of the test images is 640. Starts from: as there. Published: mIoU 52.7. Reproduced: not
+run.
 """
 
 _base_ = './swin-l_ade20k_upernet.py'

@@ -1,7 +1,7 @@
 """MinVIS R50 on YouTube-VIS 2021: 8000 iterations; otherwise as r50_youtube_vis_2019.py.
 
-Published on val (table of the Tube-Link paper): AP 44.2; 45.5 when queries are matched from tube to tube. Reproduced:
-not run.
+Starts from: as there. Published on val (table of the Tube-Link paper): AP 44.2; 45.5 when queries are matched from tube
+to tube. Reproduced: not run.
 """
 
 _base_ = './r50_youtube_vis_2019.py'

@@ -1,6 +1,6 @@
 """Tube-Link R50 on YouTube-VIS 2021; otherwise as r50_youtube_vis_2019.py.
 
-Published on val: AP 47.9. Reproduced: not run.
+Starts from: as there. Published on val: AP 47.9. Reproduced: not run.
 """
 
 _base_ = './r50_youtube_vis_2019.py'

@@ -1,6 +1,6 @@
 """Tube-Link Swin-L on VSPW with tubes of 2 frames next to each other, the authors' "vipseg_vss"; as swin-l_vspw.py.
 
-Published: no number that we know; 32 GPUs of one clip each. Reproduced: not run.
+Starts from: as there. Published: no number that we know; 32 GPUs of one clip each. Reproduced: not run.
 """
 
 _base_ = './swin-l_vspw.py'

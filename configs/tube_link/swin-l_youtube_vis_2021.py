@@ -1,6 +1,6 @@
 """Tube-Link Swin-L on YouTube-VIS 2021; otherwise as swin-l_youtube_vis_2019.py.
 
-Published on val: AP 58.4. Reproduced: not run.
+Starts from: as there. Published on val: AP 58.4. Reproduced: not run.
 """
 
 _base_ = './swin-l_youtube_vis_2019.py'

@@ -1,6 +1,6 @@
 """Semantic K-Net R101 with DeepLabv3+'s head and temporal kernel fusion on VSPW; see r101_vspw_vss.py for all else.
 
-Masks have stride 4 here. Reproduced: not run.
+Masks have stride 4 here. Starts from: as there. Published: there, beside PSPNet's. Reproduced: not run.
 """
 
 _base_ = './r101_vspw_vss.py'

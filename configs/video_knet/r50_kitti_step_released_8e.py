@@ -1,6 +1,7 @@
 """Video K-Net R50 on KITTI-STEP, the released file with 8 epochs; otherwise as r50_kitti_step_released.py.
 
-Published: no number of its own. Reproduced: not run.
+Starts from: configs/knet/r50_cityscapes_step.py, or the converted weights as there. Published: no number of its own.
+Reproduced: not run.
 """
 
 _base_ = './r50_kitti_step_released.py'

@@ -1,7 +1,7 @@
 """Video K-Net's clip model, R50, on YouTube-VIS 2021; otherwise as r50_youtube_vis_2019.py.
 
 The authors have no config for this set; the recipe is that of 2019. Videos of more than 64 frames are tested in parts.
-Published: no number. Reproduced: not run.
+Starts from: as there. Published: no number. Reproduced: not run.
 """
 
 _base_ = './r50_youtube_vis_2019.py'

@@ -1,7 +1,7 @@
 """Video K-Net's clip model, Swin-B, on YouTube-VIS 2021; otherwise as swin-b_youtube_vis_2019.py.
 
 The authors have no config for this set; the recipe is that of 2019. Videos of more than 64 frames are tested in parts.
-Published: no number. Reproduced: not run.
+Starts from: as there. Published: no number. Reproduced: not run.
 """
 
 _base_ = './swin-b_youtube_vis_2019.py'

@@ -7,12 +7,13 @@ from unittest import mock
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope, init_default_scope
 
 from tests.test_end_to_end.layout_runs import Predictions, class_file, load, make_data, run
 from tests.test_end_to_end.project import run as run_tool
 from tests.tool_module import load_tool
 from videoseg.registry import MODELS
+
+pytestmark = pytest.mark.usefixtures('default_scope')
 
 PANOPTIC = {'stq', 'vpq', 'pq', 'ap', 'vss', 'vc'}
 KINDS = {
@@ -31,13 +32,6 @@ COMMANDS = {
     'youtube_vis': ('valid.json', 'results.zip', []),
     'ovis': ('annotations_valid.json', 'results.json', []),
 }
-
-
-@pytest.fixture(autouse=True)
-def scope():
-    init_default_scope('videoseg')
-    yield
-    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='module')

@@ -249,5 +249,13 @@ def test_links_that_nothing_would_train():
             build(decoder, dict(DECODERS[decoder]['VPS'], **options))
 
 
+def test_class_logits_are_averaged_once():
+    averaging = dict(TRACKERS['query matching'], average_logits=True)
+    with pytest.raises(ValueError, match=r'take the mean again: set model\.tracker\.average_logits=False'):
+        build('Tube-Link', PLAIN_TUBE, AT_THE_END, averaging)
+    model = build('Tube-Link', PLAIN_TUBE, INSTANCE, dict(averaging, per_class=True))
+    assert model.tracker.average_logits
+
+
 def test_metainfo_of_the_metrics_is_that_of_the_models():
     assert META['num_things'] == KNET['num_things'] and len(META['classes']) == 4

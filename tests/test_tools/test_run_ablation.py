@@ -133,9 +133,12 @@ def test_other_settings_are_not_mixed_in(tool, monkeypatch, plan, tmp_path, caps
     scripts = Scripts([0.5] * 6)
     run(tool, monkeypatch, plan, scripts, '--seeds', '3', '--rows', 'plain')
     (tmp_path / 'config.py').write_text('max_iters = 6\n')
-    (tmp_path / 'work' / 'one' / 'plain' / 'seed3' / 'results.json').unlink()
-    assert run(tool, monkeypatch, plan, Scripts(), '--seeds', '3', '--rows', 'plain') == 1
+    again = Scripts()
+    assert run(tool, monkeypatch, plan, again, '--seeds', '3', '--rows', 'plain') == 1  # though all is finished
     assert 'was started with other settings' in capsys.readouterr().err
+    (tmp_path / 'work' / 'one' / 'plain' / 'seed3' / 'results.json').unlink()
+    assert run(tool, monkeypatch, plan, again, '--seeds', '3', '--rows', 'plain') == 1
+    assert 'was started with other settings' in capsys.readouterr().err and again.commands == []
 
 
 def test_a_row_on_weights_that_are_not_there(tool, monkeypatch, plan, capsys):

@@ -82,18 +82,26 @@ def _cfg_options(options: list[str]) -> list[str]:
     return ['--cfg-options', *options] if options else []
 
 
-def prepare_folder(run: Run) -> None:
-    """Make the folder of a run and note its settings there.
+def check_folder(run: Run) -> None:
+    """Compare the settings noted in the folder of a run, if any, with those of the plan.
 
     Raises:
         ValueError: If the folder was made with other settings: numbers of two settings must not be mixed.
     """
     noted = run.folder / 'settings.json'
-    settings = run.settings()
-    if noted.is_file() and read_json(noted) != json.loads(json.dumps(settings)):
+    if noted.is_file() and read_json(noted) != json.loads(json.dumps(run.settings())):
         raise ValueError(f'{run.folder}: was started with other settings ({noted}); remove the folder or use another')
+
+
+def prepare_folder(run: Run) -> None:
+    """Make the folder of a run and note its settings there.
+
+    Raises:
+        ValueError: As :func:`check_folder`.
+    """
+    check_folder(run)
     run.folder.mkdir(parents=True, exist_ok=True)
-    write_json(noted, settings, indent=1)
+    write_json(run.folder / 'settings.json', run.settings(), indent=1)
 
 
 def call(command: list[str], log: Path) -> None:
@@ -187,7 +195,10 @@ def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
     try:
         tables, plan = read_plan(args.plan)
-        runs = [] if args.report else [run for run in chosen_runs(tables, args) if not run.done]
+        runs = [] if args.report else list(chosen_runs(tables, args))
+        for run in runs:  # finished ones too, which stand in the table
+            check_folder(run)
+        runs = [run for run in runs if not run.done]
         if args.dry_run:
             for run in runs:
                 print(f'{run.name}: {run.config} {" ".join(f"{k}={v}" for k, v in run.options.items())}')

@@ -67,6 +67,11 @@ class ClipPrediction:
             boxes=pick(self.boxes),
         )
 
+    @property
+    def num_clips(self) -> int:
+        """B."""
+        return self.mask_logits.shape[0]
+
     def select_clip(self, index: int) -> 'ClipPrediction':
         """The prediction of one clip of the batch, with B = 1."""
 

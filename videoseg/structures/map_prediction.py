@@ -24,7 +24,6 @@ class MapPrediction:
     num_things: int
     scores: Tensor | None = None
     layers: tuple[Tensor, Tensor] | None = None
-    layers: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
         for name in ('ids', 'scores'):
@@ -34,6 +33,11 @@ class MapPrediction:
                     f'MapPrediction: {name} has shape {tuple(value.shape)}, labels {tuple(self.labels.shape)}: all '
                     'maps are (B, T, h, w)'
                 )
+
+    @property
+    def num_clips(self) -> int:
+        """B."""
+        return self.labels.shape[0]
 
     def select_clip(self, index: int) -> 'MapPrediction':
         """The prediction of one clip of the batch, with B = 1."""

@@ -1,4 +1,4 @@
-"""A small diffusion model on EfficientNet-Lite0: masks at stride 4, fewer than 1.5 million parameters in the denoiser."""
+"""A small diffusion model on EfficientNet-Lite0: masks at stride 4, under 1.5 million parameters in the denoiser."""
 
 model = dict(
     type='VideoSegmentor',

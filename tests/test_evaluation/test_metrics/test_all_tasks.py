@@ -139,6 +139,18 @@ def test_best_tracks_are_kept():
     assert scores[1] < scores[3] <= scores[100]
 
 
+def test_a_track_of_the_table_without_masks_is_a_false_positive():
+    numbers, table = [], track_table('a')
+    empty = dict(ids=torch.tensor([999]), labels=table['labels'][:1], scores=torch.tensor([1.0]))
+    for rows in (table, {name: torch.cat([table[name], empty[name].to(table[name])]) for name in table}):
+        metric = VideoAPMetric()
+        metric.dataset_meta = META
+        metric.process(None, [x.to_dict() for x in frame_results('a')])
+        metric.process_tracks('a', rows)
+        numbers.append(metric.evaluate(7))
+    assert 0 < numbers[1]['ap/AP'] < numbers[0]['ap/AP'] and numbers[1]['ap/AR100'] == numbers[0]['ap/AR100']
+
+
 def test_class_agnostic_ap_forgives_wrong_classes_only():
     table = track_table('a')
     wrong = {**table, 'labels': 1 - table['labels']}

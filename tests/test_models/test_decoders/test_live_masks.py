@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from tests.test_models.test_decoders.semantic_models import vss_model
 from tests.test_models.test_decoders.test_clip_knet_decoder import tiny_clip_model
-from tests.test_models.test_decoders.test_semantic_knet_decoder import vss_model
 from tests.test_models.tiny_models import batch, tiny_model, video
 
 K_NET = dict(type='KNetDecoder', update_head=dict(feedforward_channels=64), num_things=2, num_stuff=2, num_proposals=8)

@@ -344,6 +344,8 @@ def test_bad_arguments():
         (dict(num_queries=2), r'2 stuff slots and at least 1 query for things do not fit num_queries=2'),
         (dict(mask_loss='frames'), "mask_loss must be one of .* not 'frames'"),
         (dict(query_tap='last'), "query_tap must be one of .* not 'last'"),
+        (dict(association=dict(source='both')), "embeds queries alone .* set association.source='kernel'"),
+        (dict(association=dict(type='AssociationEmbeddingHead')), 'does not choose queries of tubes'),
     ]:
         with pytest.raises(ValueError, match=message):
             TubeLinkDecoder(**{**TINY_TUBE, **wrong})

@@ -217,5 +217,7 @@ def test_refused_switches():
         tiny_decoder(association_sampling='all')
     with pytest.raises(ValueError, match="set linking=None, or embedding_head.source to 'kernel' or 'both'"):
         tiny_decoder(embedding_head=dict(source='mask'))
+    with pytest.raises(ValueError, match=r'association_target would be ignored.*: use AssociationEmbeddingHead'):
+        tiny_decoder(embedding_head=dict(type='TubeContrastiveHead', association_target='gt_mask'))
     with pytest.raises(ValueError, match=r'linking names stages \(3,\), but there are 3'):
         tiny_decoder(link_stages=(3,))

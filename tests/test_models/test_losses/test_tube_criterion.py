@@ -40,17 +40,18 @@ def test_the_number_of_frames_does_not_scale_the_losses(layout, frames):
         torch.testing.assert_close(many[name], value, rtol=0.03, atol=0)
 
 
-@pytest.mark.parametrize('layout', LAYOUTS)
-def test_one_frame_is_the_same_in_both_layouts(layout):
+def test_one_frame_is_the_same_in_both_layouts():
     logits, masks = torch.randn(1, 3, 1, 8, 8), (torch.rand(2, 1, 16, 16) > 0.5).float()
-    torch.manual_seed(0)
-    first = losses_of(layout, logits, masks)
-    torch.manual_seed(0)
-    for name, value in losses_of('long_image', logits, masks).items():
-        assert_close(first[name], value)
+    found = []
+    for layout in LAYOUTS:
+        torch.manual_seed(0)
+        found.append(losses_of(layout, logits, masks))
+    assert set(found[0]) == set(found[1]) == {'loss_cls', 'loss_mask', 'loss_dice'}
+    for name, value in found[0].items():
+        assert_close(found[1][name], value)
 
 
-def test_a_frame_has_points_of_its_own_only_per_frame():
+def test_a_frame_has_a_dice_of_its_own_only_per_frame():
     """In frame 1 the mask is right, in frame 0 wrong: per frame both dices count alike."""
     logits, masks = torch.full((1, 1, 2, 8, 8), 20.0), torch.ones(1, 2, 16, 16)
     logits[:, :, 0] = -20.0
@@ -64,10 +65,17 @@ def test_class_loss_is_divided_by_the_weights_of_the_labels():
     labels = [torch.tensor([2, 0]), torch.tensor([1])]
     masks = [torch.zeros(len(own), 2, 8, 8) for own in labels]
     matches = [match([0, 3], [1, 0]), match([4], [0])]
-    losses = TubeCriterion(3, num_points=8)(classes, torch.zeros(2, 5, 2, 4, 4), matches, labels, masks)
     wanted = torch.tensor([[0, 3, 3, 2, 3], [3, 3, 3, 3, 1]])
-    expected = 2 * F.cross_entropy(classes.flatten(0, 1), wanted.flatten(), torch.tensor([1.0, 1.0, 1.0, 0.1]))
-    assert_close(losses['loss_cls'], expected)
+    for weights, options in (
+        ([1.0, 1.0, 1.0, 0.1], {}),
+        ([1.0, 1.0, 1.0, 0.5], dict(no_object_weight=0.5)),
+        ([1.0, 3.0, 1.0, 0.5], dict(loss_cls=dict(class_weight=[1.0, 3.0, 1.0, 0.5]))),
+        ([1.0, 1.0, 1.0, 1.0], dict(loss_cls=dict(class_weight=None))),
+    ):
+        criterion = TubeCriterion(3, num_points=8, **options)
+        losses = criterion(classes, torch.zeros(2, 5, 2, 4, 4), matches, labels, masks)
+        expected = 2 * F.cross_entropy(classes.flatten(0, 1), wanted.flatten(), torch.tensor(weights))
+        assert_close(losses['loss_cls'], expected)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)

@@ -8,7 +8,6 @@ import pytest
 import torch
 from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
-from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.structures import InstanceData
 
 from tests.test_models.tiny_models import batch, video
@@ -16,15 +15,10 @@ from videoseg.engine.window_stepper import WindowStepper
 from videoseg.models.segmentors.windows import window_meta
 from videoseg.registry import MODELS
 
+pytestmark = pytest.mark.usefixtures('default_scope')
+
 CONFIG = Path(__file__).parents[3] / 'configs' / 'mask2former_vis' / 'effnet-lite0_synthetic_vis.py'
 NUM_CLASSES, NUM_QUERIES, T = 2, 6, 3
-
-
-@pytest.fixture(scope='module', autouse=True)
-def scope():
-    init_default_scope('videoseg')
-    yield
-    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='module')

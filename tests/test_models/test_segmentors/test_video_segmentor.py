@@ -143,6 +143,19 @@ def test_a_tracker_of_mmdet_is_refused():
         tiny_model(tracker=dict(type='QuasiDenseTracker', _replace=True))
 
 
+def test_a_postprocessor_of_mmdet_is_refused():
+    reason = 'model.postprocessor is a MaskFormerFusionHead, which has no update_table, .*: use a postprocessor of .*'
+    with pytest.raises(TypeError, match=reason + 'subclass of its BasePostprocessor'):
+        tiny_model(postprocessor=dict(type='MaskFormerFusionHead', _replace=True))
+
+
+def test_tracks_of_a_model_that_only_trains():
+    cfg = copy.deepcopy(TINY)
+    del cfg['postprocessor']
+    with pytest.raises(RuntimeError, match='no postprocessor or no tracker'):
+        MODELS.build(cfg).finish(VideoState('video', 0))
+
+
 def test_video_may_start_anywhere(model):
     """Defect 4: the original forgets at frame 0 only, and crashes where the first video starts elsewhere."""
     data = batch(model, video(0))
@@ -204,15 +217,15 @@ def test_identities_given_by_the_postprocessor_stay():
     data = video(0, frames=1)
     model = tiny_model()
     (plain,) = model(**batch(model, data), mode='predict')[0]
-    postprocessor = model.postprocessor
+    segment = model.postprocessor.segment
 
     def gives_one(prediction, meta):
-        segments = postprocessor(prediction, meta)
+        segments = segment(prediction, meta)
         segments.track_ids = torch.zeros_like(segments.labels)
         segments.track_ids[0], segments.is_thing[0] = 77, False
         return segments
 
-    model.postprocessor = gives_one
+    model.postprocessor.segment = gives_one
     (given,) = model(**batch(model, data), mode='predict')[0]
     ids, before = given.pred_track_instances.instances_id, plain.pred_track_instances.instances_id
     assert before[0] > 0 and ids[0] == 77

@@ -196,9 +196,9 @@ def test_nan_names_step_and_sample():
         build(steps=5).sample(broken, SHAPE, seeded(1, 2, 3))
 
 
-def test_missing_diffusers_names_the_extra(monkeypatch):
+def test_missing_diffusers_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, 'diffusers', None)
-    with pytest.raises(ImportError, match=r"DDIMScheduler.*pip install 'videoseg\[optional\]'"):
+    with pytest.raises(ImportError, match=r'DDIMScheduler.*pip install -r requirements/optional\.txt'):
         BitSampler()
 
 
@@ -209,8 +209,10 @@ def test_bad_arguments():
         BitSampler(kind='dpmsolver++', td=1)
     with pytest.raises(ValueError, match='td must be at least 0'):
         BitSampler(td=-1)
-    with pytest.raises(ValueError, match='self_conditioning_ema'):
-        BitSampler(self_conditioning_ema=1.0)
+    with pytest.raises(ValueError, match=r'self_conditioning_ema must be in \[0, 1\)'):
+        BitSampler(self_conditioning=True, self_conditioning_ema=1.0)
+    with pytest.raises(ValueError, match='0 without self_conditioning'):
+        BitSampler(self_conditioning_ema=0.5)
     for steps in (0, 1001):
         with pytest.raises(ValueError, match=f'got {steps}'):
             BitSampler(steps=steps)

@@ -8,9 +8,11 @@ import torch
 from videoseg.models.trackers.association import (
     embedding_similarity,
     enter_tracks,
+    fresh_tracks,
     keep_tracks,
     match_greedily,
     match_optimally,
+    no_rows,
 )
 
 
@@ -60,6 +62,18 @@ def test_optimal_matching():
     assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(1, 0)]
     rows, columns = match_optimally(torch.zeros(2, 2), 0.0)
     assert not len(rows) and not len(columns)
+
+
+def test_a_fresh_table_takes_what_is_seen():
+    fresh = fresh_tracks(embeddings=torch.zeros(0, 2), labels=no_rows())
+    assert int(fresh['num_tracks']) == 0
+    assert {name: tuple(column.shape) for name, column in fresh.items()} == dict(
+        num_tracks=(), track_ids=(0,), track_last_frames=(0,), track_embeddings=(0, 2), track_labels=(0,)
+    )
+    seen = dict(embeddings=torch.ones(1, 2), labels=torch.tensor([3]), last_frames=torch.tensor([8]))
+    new = enter_tracks(fresh, torch.tensor([5]), seen)
+    assert new['track_ids'].tolist() == [5] and new['track_last_frames'].tolist() == [8]
+    assert new['track_ids'].dtype == new['track_labels'].dtype == torch.long
 
 
 def test_table_of_tracks():

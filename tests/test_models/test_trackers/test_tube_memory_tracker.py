@@ -200,7 +200,7 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match='match_metric'):
         TubeMemoryTracker(match_metric='dot')
     segments, embeddings = one_window(STAY)
-    with pytest.raises(ValueError, match='one embedding a segment'):
+    with pytest.raises(ValueError, match='TubeMemoryTracker needs association embeddings'):
         build().associate(segments, None, meta_of(0, 1), {})
-    with pytest.raises(ValueError, match='4 here, and got 2'):
+    with pytest.raises(ValueError, match='2 embeddings for 4 segments: TubeMemoryTracker needs one'):
         build().associate(segments, embeddings[:2], meta_of(0, 1), {})

@@ -28,7 +28,7 @@ class ClipCrop(BaseTransform):
         share_offset: One place for all frames. False draws one a frame, for pseudo pairs of a still image.
         keep_instances: Ask for an instance in the key frame.
         keep_shared_ids: Ask for an id in common with the key frame, of every other frame.
-        max_class_share: Ask that no class has this part or more of the labelled pixels of the key frame; 1 does not ask.
+        max_class_share: Ask that no class has this part or more of the labelled pixels of the key frame; 1: do not ask.
             mmseg's ``cat_max_ratio``.
         max_tries: Crops to draw.
         on_fail: ``'keep'`` the last crop if none will do, and do not ask for what the whole frames lack either; or

@@ -43,7 +43,8 @@ class VideoAPMetric(VideoMetric):
 
     Predicted tracks are the masks of ``pred_track_instances`` where there are any, otherwise the things of the panoptic
     map that have a track id. A mask is kept as intersections and areas only; label and score of a track are those of
-    the track table that comes when the video ends. See :class:`videoseg.evaluation.functional.VideoAP`.
+    the track table that comes when the video ends. A track of the table without any mask is a false positive, as in the
+    official evaluators. See :class:`videoseg.evaluation.functional.VideoAP`.
 
     Args:
         max_per_video: The best so many tracks of a video are scored. Default 100, which is the evaluator's own limit a

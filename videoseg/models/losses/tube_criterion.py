@@ -30,7 +30,7 @@ class TubeCriterion(nn.Module):
         importance_sample_ratio: Share of the points chosen where masks are undecided.
         mask_loss: ``'long_image'`` or ``'per_frame'``.
         no_object_weight: Weight of the no-object class; the others have 1.
-        loss_cls: Overrides of the class loss.
+        loss_cls: Overrides of the class loss; a ``class_weight`` in it replaces ``no_object_weight``.
         loss_mask: Overrides of the mask loss on logits.
         loss_dice: Overrides of the dice loss on logits.
 
@@ -55,9 +55,11 @@ class TubeCriterion(nn.Module):
         self.num_points = num_points
         self.ratios = (oversample_ratio, importance_sample_ratio)
         self.mask_loss = check_layout('TubeCriterion', mask_loss)
-        self.class_weights = [1.0] * num_classes + [no_object_weight]
-        cross_entropy = dict(type='CrossEntropyLoss', loss_weight=2.0, class_weight=self.class_weights)
-        self.loss_cls = MODELS.build({**cross_entropy, **(loss_cls or {})})
+        weights = [1.0] * num_classes + [no_object_weight]
+        cross_entropy = dict(type='CrossEntropyLoss', loss_weight=2.0, class_weight=weights)
+        cross_entropy.update(loss_cls or {})
+        self.class_weights = cross_entropy['class_weight'] or [1.0] * (num_classes + 1)
+        self.loss_cls = MODELS.build(cross_entropy)
         binary = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=5.0)
         self.loss_mask = MODELS.build({**binary, **(loss_mask or {})})
         dice = dict(type='DiceLoss', naive_dice=True, eps=1.0, loss_weight=5.0)

@@ -1,5 +1,6 @@
 """From predictions to segments at the original size."""
 
+from .base_postprocessor import BasePostprocessor
 from .instance_postprocessor import InstancePostprocessor
 from .map_postprocessor import MapPostprocessor
 from .panoptic_postprocessor import PanopticPostprocessor
@@ -8,6 +9,7 @@ from .semantic_postprocessor import SemanticPostprocessor
 from .video_instance_postprocessor import VideoInstancePostprocessor
 
 __all__ = [
+    'BasePostprocessor',
     'InstancePostprocessor',
     'MapPostprocessor',
     'PanopticPostprocessor',

@@ -65,6 +65,13 @@ def _first_of_each(values: Tensor) -> Tensor:
     return order[first].sort().values
 
 
+def class_table(prediction: ClipPrediction) -> tuple[Tensor, Tensor]:
+    """Class scores (N, K) float and fixed labels (N,) of one clip on the CPU; one device-to-host copy."""
+    scores = prediction.class_scores()[0].float()
+    packed = torch.cat([scores, prediction.fixed_labels.to(scores)[:, None]], 1).cpu()
+    return packed[:, :-1], packed[:, -1].long()
+
+
 def select_candidates(prediction: ClipPrediction, mode: str, max_per_img: int) -> Candidates:
     """Rank the queries of one clip; one device-to-host copy, no pixel is touched.
 
@@ -77,9 +84,7 @@ def select_candidates(prediction: ClipPrediction, mode: str, max_per_img: int) -
             ``'best_class'``: every free query under its best class (K-Net).
         max_per_img: Limit of ``'pairs'``.
     """
-    scores = prediction.class_scores()[0].float()
-    packed = torch.cat([scores, prediction.fixed_labels.to(scores)[:, None]], 1).cpu()
-    return rank_candidates(packed[:, :-1], packed[:, -1].long(), prediction.num_things, mode, max_per_img)
+    return rank_candidates(*class_table(prediction), prediction.num_things, mode, max_per_img)
 
 
 def rank_candidates(scores: Tensor, fixed_labels: Tensor, num_things: int, mode: str, max_per_img: int) -> Candidates:

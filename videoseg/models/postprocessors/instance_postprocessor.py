@@ -6,13 +6,14 @@ from torch import Tensor
 from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 
-from .candidates import top_pairs
-from .resize import RESIZES, binary_masks, check_choice, check_single, enlarge
+from .base_postprocessor import BasePostprocessor
+from .candidates import class_table, top_pairs
+from .resize import RESIZES, binary_masks, enlarge
 from .tracker_boxes import boxes_of_masks
 
 
 @MODELS.register_module()
-class InstancePostprocessor:
+class InstancePostprocessor(BasePostprocessor):
     """The best (query, class) pairs with their binary masks (``specs/video_knet.md`` 1.6, *Instance*).
 
     One mask may appear under several classes; the score is the class score. Fixed (stuff) queries are left out.
@@ -25,10 +26,6 @@ class InstancePostprocessor:
 
     Raises:
         ValueError: For an unknown ``resize``.
-
-    Attributes:
-        only_things: Stuff is no segment.
-        repeats_queries: One query may be several segments.
     """
 
     only_things = repeats_queries = True
@@ -36,26 +33,16 @@ class InstancePostprocessor:
     def __init__(
         self, max_per_img: int = 100, mask_thr: float = 0.5, score_thr: float = 0.0, resize: str = 'probs'
     ) -> None:
-        check_choice('InstancePostprocessor: resize', resize, RESIZES)
+        super().__init__()
+        self._check_choice('resize', resize, RESIZES)
         self.max_per_img = max_per_img
         self.mask_thr = mask_thr
         self.score_thr = score_thr
         self.resize = resize
 
-    def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
-        """Segments by descending score with ``masks`` (S, T, H, W) and ``boxes``.
-
-        Args:
-            prediction: One clip (B = 1).
-            meta: Sizes.
-
-        Raises:
-            ValueError: If the prediction holds more than one clip.
-        """
-        check_single(prediction.mask_logits.shape[0])
-        scores = prediction.class_scores()[0].float()
-        packed = torch.cat([scores, prediction.fixed_labels.to(scores)[:, None]], 1).cpu()
-        scores, fixed = packed[:, :-1], packed[:, -1].long()
+    def segment(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
+        """Segments by descending score with ``masks`` (S, T, H, W) and ``boxes``."""
+        scores, fixed = class_table(prediction)
         free = (fixed < 0).nonzero()[:, 0]
         rows, labels, best = top_pairs(scores[free, : prediction.num_things], self.max_per_img)
         keep = best >= self.score_thr

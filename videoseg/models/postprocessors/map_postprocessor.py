@@ -6,12 +6,12 @@ from torch import Tensor
 from videoseg.registry import MODELS, TASK_UTILS
 from videoseg.structures import ClipSegments, FrameMeta, MapPrediction
 
-from .resize import check_choice, check_single
+from .base_postprocessor import BasePostprocessor
 from .tracker_boxes import boxes_of_map, boxes_of_masks
 
 
 @MODELS.register_module()
-class MapPostprocessor:
+class MapPostprocessor(BasePostprocessor):
     """Maps to segments at the original size, by nearest neighbour alone (``specs/pix2seq_d.md`` section 6).
 
     The way is map size, network input, padding removed, original size; then the segment decoder cleans up. The ids of
@@ -25,37 +25,22 @@ class MapPostprocessor:
         segment_decoder: Config of the segment decoder; default ``SegmentDecoder`` as it is.
         score_thr: Things with a lower score are no segments.
 
-    Attributes:
-        only_things: Stuff is no segment.
-
     Raises:
         ValueError: For an unknown ``output``.
     """
 
+    reads = MapPrediction
+
     def __init__(self, output: str = 'panoptic', segment_decoder: dict | None = None, score_thr: float = 0.0) -> None:
-        check_choice('MapPostprocessor: output', output, ('panoptic', 'instance', 'semantic'))
+        super().__init__()
+        self._check_choice('output', output, ('panoptic', 'instance', 'semantic'))
         self.output = output
         self.only_things = output == 'instance'
         self.segment_decoder = TASK_UTILS.build(segment_decoder or dict(type='SegmentDecoder'))
         self.score_thr = score_thr
 
-    def __call__(self, prediction: MapPrediction, meta: FrameMeta) -> ClipSegments:
-        """Segments of one clip, by label and id (``'instance'``: by descending score), with ``boxes``.
-
-        Args:
-            prediction: One clip (B = 1).
-            meta: Sizes.
-
-        Raises:
-            TypeError: If the decoder gave queries instead of maps.
-            ValueError: If the prediction holds more than one clip.
-        """
-        if not isinstance(prediction, MapPrediction):
-            raise TypeError(
-                f'MapPostprocessor needs a decoder that gives a MapPrediction, got a {type(prediction).__name__}: use '
-                'PanopticPostprocessor, InstancePostprocessor or SemanticPostprocessor'
-            )
-        check_single(prediction.labels.shape[0])
+    def segment(self, prediction: MapPrediction, meta: FrameMeta) -> ClipSegments:
+        """Segments of one clip, by label and id (``'instance'``: by descending score), with ``boxes``."""
         labels, ids = to_original(prediction.labels[0], meta), to_original(prediction.ids[0], meta)
         scores = None if prediction.scores is None else to_original(prediction.scores[0], meta)
         if self.output == 'semantic':

@@ -6,14 +6,15 @@ from torch import Tensor
 from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 
+from .base_postprocessor import BasePostprocessor
 from .candidates import Candidates, select_candidates
 from .panoptic_merge import fill_void, paint_in_turn, paint_jointly
-from .resize import check_choice, check_single, enlarge
+from .resize import enlarge
 from .tracker_boxes import BOX_SOURCES, boxes_of_map, semantic_things
 
 
 @MODELS.register_module()
-class PanopticPostprocessor:
+class PanopticPostprocessor(BasePostprocessor):
     """Queries to a panoptic map without overlaps (``specs/video_knet.md`` 1.6 and 2.6).
 
     The published methods are ``candidates='pairs', merge='joint'`` (Video K-Net, ``merge_joint=True``),
@@ -57,10 +58,11 @@ class PanopticPostprocessor:
         box_source: str = 'mask',
         compat: bool = False,
     ) -> None:
-        check_choice('candidates', candidates, ('pairs', 'best_class'))
-        check_choice('merge', merge, ('joint', 'sequential'))
-        check_choice('void_fill', void_fill, ('none', 'kept'))
-        check_choice('box_source', box_source, BOX_SOURCES)
+        super().__init__()
+        self._check_choice('candidates', candidates, ('pairs', 'best_class'))
+        self._check_choice('merge', merge, ('joint', 'sequential'))
+        self._check_choice('void_fill', void_fill, ('none', 'kept'))
+        self._check_choice('box_source', box_source, BOX_SOURCES)
         self.candidates = candidates
         self.merge = merge
         self.max_per_img = max_per_img
@@ -72,17 +74,8 @@ class PanopticPostprocessor:
         self.box_source = box_source
         self.compat = compat
 
-    def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
-        """Segments of one clip at ``meta.ori_shape``, rows in painting order, with ``segment_map`` and ``boxes``.
-
-        Args:
-            prediction: One clip (B = 1).
-            meta: Sizes.
-
-        Raises:
-            ValueError: If the prediction holds more than one clip.
-        """
-        check_single(prediction.mask_logits.shape[0])
+    def segment(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
+        """Segments of one clip at ``meta.ori_shape``, rows in painting order, with ``segment_map`` and ``boxes``."""
         candidates = select_candidates(prediction, self.candidates, self.max_per_img)
         if not self.compat:
             candidates = candidates.select(candidates.fixed | (candidates.scores >= self.instance_score_thr))

@@ -6,14 +6,15 @@ from torch import Tensor
 from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 
+from .base_postprocessor import BasePostprocessor
 from .candidates import Candidates, select_candidates
 from .panoptic_merge import paint_frames
-from .resize import RESIZES, check_choice, check_single, enlarge
+from .resize import RESIZES, enlarge
 from .tracker_boxes import boxes_of_map
 
 
 @MODELS.register_module()
-class QueryPanopticPostprocessor:
+class QueryPanopticPostprocessor(BasePostprocessor):
     """Queries to a panoptic map, frame by frame, as Mask2Former and Tube-Link do (``specs/tube_link.md`` 3.1).
 
     Every query stands for its best class; those that are most likely nothing are left out. The rest compete for each
@@ -48,8 +49,9 @@ class QueryPanopticPostprocessor:
         resize: str = 'logits',
         compat: bool = False,
     ) -> None:
-        check_choice('QueryPanopticPostprocessor: competitors', competitors, ('confident', 'all'))
-        check_choice('QueryPanopticPostprocessor: resize', resize, RESIZES)
+        super().__init__()
+        self._check_choice('competitors', competitors, ('confident', 'all'))
+        self._check_choice('resize', resize, RESIZES)
         self.object_mask_thr = object_mask_thr
         self.overlap_thr = overlap_thr
         self.filter_low_score = filter_low_score
@@ -57,17 +59,8 @@ class QueryPanopticPostprocessor:
         self.resize = resize
         self.compat = compat
 
-    def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
-        """Segments of one clip at ``meta.ori_shape``, with ``segment_map`` and ``boxes``.
-
-        Args:
-            prediction: One clip (B = 1).
-            meta: Sizes.
-
-        Raises:
-            ValueError: If the prediction holds more than one clip.
-        """
-        check_single(prediction.mask_logits.shape[0])
+    def segment(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
+        """Segments of one clip at ``meta.ori_shape``, with ``segment_map`` and ``boxes``."""
         candidates = self._candidates(prediction)
         device, frames = prediction.mask_logits.device, prediction.mask_logits.shape[2]
         if len(candidates):

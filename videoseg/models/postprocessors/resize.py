@@ -96,29 +96,6 @@ def binary_masks(mask_logits: Tensor, meta: FrameMeta, mask_thr: float, resize: 
     return masks, quality
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse an argument that is none of its choices.
-
-    Raises:
-        ValueError: Naming argument, choices and value.
-    """
-    if value not in choices:
-        raise ValueError(f'{name} must be one of {choices}, got {value!r}')
-
-
-def check_single(batch_size: int) -> None:
-    """Refuse a batch: post-processing sees one clip at a time.
-
-    Raises:
-        ValueError: If there is more than one clip.
-    """
-    if batch_size != 1:
-        raise ValueError(
-            f'post-processing handles one clip at a time, got a batch of {batch_size}: '
-            'use ClipPrediction.select_clip(i) first'
-        )
-
-
 def arange_like(size: int, reference: Tensor) -> Tensor:
     """0, 1, ... ``size`` - 1 as int64 on the device of ``reference``."""
     return torch.arange(size, device=reference.device)

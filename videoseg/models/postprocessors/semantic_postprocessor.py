@@ -5,12 +5,13 @@ import torch
 from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 
-from .resize import RESIZES, check_choice, check_single, enlarge, full_size_chunks, resize_to_original
+from .base_postprocessor import BasePostprocessor
+from .resize import RESIZES, enlarge, full_size_chunks, resize_to_original
 from .tracker_boxes import boxes_of_map
 
 
 @MODELS.register_module()
-class SemanticPostprocessor:
+class SemanticPostprocessor(BasePostprocessor):
     """One segment a class: argmax over classes of the sum over queries of class score x mask.
 
     As in ``specs/tube_link.md`` 3.4; a query with a fixed label counts for that class only. There are no identities in
@@ -28,23 +29,18 @@ class SemanticPostprocessor:
     """
 
     def __init__(self, source: str = 'queries', resize: str = 'probs') -> None:
-        check_choice('SemanticPostprocessor: resize', resize, RESIZES)
-        if source not in ('queries', 'semantic_logits'):
-            raise ValueError(f"SemanticPostprocessor: source must be 'queries' or 'semantic_logits', not {source!r}")
+        super().__init__()
+        self._check_choice('source', source, ('queries', 'semantic_logits'))
+        self._check_choice('resize', resize, RESIZES)
         self.source = source
         self.resize = resize
 
-    def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
+    def segment(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
         """Segments of one clip, by ascending label, with ``segment_map`` and ``boxes``.
 
-        Args:
-            prediction: One clip (B = 1).
-            meta: Sizes.
-
         Raises:
-            ValueError: If the prediction holds more than one clip, or no ``semantic_logits`` to read from.
+            ValueError: If there are no ``semantic_logits`` to read from.
         """
-        check_single(prediction.mask_logits.shape[0])
         scores = prediction.class_scores()[0].float()
         num_labels = scores.shape[1]
         fixed = prediction.fixed_labels[:, None]

@@ -9,15 +9,16 @@ from videoseg.registry import MODELS
 from videoseg.structures import ClipPrediction, ClipSegments, FrameMeta
 from videoseg.structures.video_state import StateDict
 
+from .base_postprocessor import BasePostprocessor
 from .candidates import top_pairs
-from .resize import RESIZES, binary_masks, check_choice, check_single, enlarge
+from .resize import RESIZES, binary_masks, enlarge
 from .tracker_boxes import boxes_of_masks
 
 _NEVER = -1
 
 
 @MODELS.register_module()
-class VideoInstancePostprocessor:
+class VideoInstancePostprocessor(BasePostprocessor):
     """The best (query, class) pairs of a whole video in bounded memory (``specs/tube_link.md`` 3.3).
 
     A query is a slot that is the same object in every window: the tracker has to keep it so, ``QueryMatchingTracker``
@@ -44,10 +45,6 @@ class VideoInstancePostprocessor:
 
     Raises:
         ValueError: If a limit is less than 1, or for an unknown ``resize``.
-
-    Attributes:
-        only_things: Stuff is no segment.
-        needs_query_ids: The id of a segment has to be the number of its query + 1.
     """
 
     only_things = needs_query_ids = True
@@ -61,10 +58,11 @@ class VideoInstancePostprocessor:
         resize: str = 'logits',
         compat: bool = False,
     ) -> None:
+        super().__init__()
         for name, limit in (('max_per_video', max_per_video), ('max_per_frame', max_per_frame)):
             if limit is not None and limit < 1:
                 raise ValueError(f'VideoInstancePostprocessor: {name} must be at least 1, got {limit}')
-        check_choice('VideoInstancePostprocessor: resize', resize, RESIZES)
+        self._check_choice('resize', resize, RESIZES)
         self.max_per_video = max_per_video
         self.max_per_frame = max_per_frame
         self.score_thr = score_thr
@@ -72,17 +70,8 @@ class VideoInstancePostprocessor:
         self.resize = resize
         self.compat = compat
 
-    def __call__(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
-        """One segment a free query, under its best class in this window, with ``masks``, ``quality`` and ``boxes``.
-
-        Args:
-            prediction: One clip (B = 1).
-            meta: Sizes.
-
-        Raises:
-            ValueError: If the prediction holds more than one clip.
-        """
-        check_single(prediction.mask_logits.shape[0])
+    def segment(self, prediction: ClipPrediction, meta: FrameMeta) -> ClipSegments:
+        """One segment a free query, under its best class in this window, with ``masks``, ``quality`` and ``boxes``."""
         slots = (prediction.fixed_labels < 0).nonzero()[:, 0]
         scores, labels = prediction.class_scores()[0, slots, : prediction.num_things].float().max(1)
         logits = enlarge(prediction.mask_logits[0, slots], prediction.mask_upsample)

@@ -9,12 +9,12 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from videoseg.models.segmentors.track_table import finish_tracks
 from videoseg.models.segmentors.windows import window_meta
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta, PixelFeatures, VideoState
 from videoseg.structures.ids import DIVISOR, VOID_LABEL
 from videoseg.structures.rle import encode_masks
+from videoseg.structures.track_table import finish_tracks
 from videoseg.structures.windows import cut_windows
 
 

@@ -9,10 +9,10 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from videoseg.models.segmentors.base_segmentor import BaseSegmentor
-from videoseg.models.segmentors.track_table import update_track_table
 from videoseg.models.segmentors.windows import window_meta
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta, VideoState
+from videoseg.structures.track_table import update_track_table
 
 
 @MODELS.register_module()

@@ -4,6 +4,12 @@ from typing import Any
 
 from torch import nn
 
+_CONTRACTS = dict(
+    postprocessor=('update_table', 'finish_table', 'only_things', 'repeats_queries', 'needs_query_ids'),
+    tracker=('align', 'associate', 'ids_are_queries'),
+)
+"""What a part must have: that of BasePostprocessor and BaseTracker."""
+
 
 def check_parts(decoder: nn.Module, postprocessor: Any, tracker: Any) -> None:
     """Look at what the parts of a :class:`VideoSegmentor` say of themselves.
@@ -14,33 +20,46 @@ def check_parts(decoder: nn.Module, postprocessor: Any, tracker: Any) -> None:
         tracker: The tracker, or None.
 
     Raises:
-        TypeError: If the tracker is none of ours.
+        TypeError: If postprocessor or tracker lacks a method or attribute of its base class.
         ValueError: If the postprocessor reads only things of a decoder without any, or the tracker's ids are not those
-            that the postprocessor needs.
+            that the postprocessor needs, or both would average class logits over time.
     """
-    if tracker is not None and not hasattr(tracker, 'associate'):
-        raise TypeError(
-            f'model.tracker is a {type(tracker).__name__}, which has no align and associate: use a tracker of '
-            'videoseg.models.trackers, or a subclass of its BaseTracker'
-        )
+    _check_contract('postprocessor', postprocessor)
+    _check_contract('tracker', tracker)
+    if postprocessor is None:
+        return
     name = type(postprocessor).__name__
-    if getattr(postprocessor, 'only_things', False) and not (decoder.has_instances and decoder.num_things):
+    if postprocessor.only_things and not (decoder.has_instances and decoder.num_things):
         reason = 'has no thing classes' if decoder.has_instances else 'has one mask a class and no instances'
         raise ValueError(
             f'model.postprocessor {name} gives instances of things, but {type(decoder).__name__} {reason}: use '
             'SemanticPostprocessor, or a decoder with num_things > 0 and instances'
         )
-    if postprocessor is None or tracker is None:
+    if tracker is None:
         return
-    ids_are_queries = getattr(tracker, 'ids_are_queries', False)
-    if getattr(postprocessor, 'needs_query_ids', False) and not ids_are_queries:
+    if postprocessor.needs_query_ids and not tracker.ids_are_queries:
         raise ValueError(
             f'model.tracker {type(tracker).__name__} names objects by itself, but {name} needs a tracker that keeps an '
             'object in its query and names it so: QueryMatchingTracker or KernelIndexTracker, with per_class=False; '
             'others go with InstancePostprocessor'
         )
-    if getattr(postprocessor, 'repeats_queries', False) and ids_are_queries:
+    if postprocessor.needs_query_ids and getattr(tracker, 'average_logits', False):
+        raise ValueError(
+            f'model.tracker {type(tracker).__name__} gives the mean of the class logits so far, of which {name} would '
+            'take the mean again: set model.tracker.average_logits=False'
+        )
+    if postprocessor.repeats_queries and tracker.ids_are_queries:
         raise ValueError(
             f'model.tracker {type(tracker).__name__} gives a query one id, but {name} takes it under several classes: '
             'set model.tracker.per_class=True, or use VideoInstancePostprocessor'
+        )
+
+
+def _check_contract(kind: str, part: Any) -> None:
+    missing = [name for name in _CONTRACTS[kind] if not hasattr(part, name)]
+    if part is not None and missing:
+        name = type(part).__name__
+        raise TypeError(
+            f'model.{kind} is a {name}, which has no {", ".join(missing)}: use a {kind} of videoseg.models.{kind}s, or '
+            f'a subclass of its Base{kind.capitalize()}'
         )

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from videoseg.models.segmentors.base_segmentor import BaseSegmentor
 from videoseg.models.segmentors.part_checks import check_parts
-from videoseg.models.segmentors.track_table import update_track_table
 from videoseg.models.segmentors.windows import group_batch, stack_states, window_meta
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta, PixelFeatures, VideoState
@@ -39,7 +38,7 @@ class VideoSegmentor(BaseSegmentor):
 
     Raises:
         ValueError: For impossible numbers in ``test_cfg``, or parts that cannot work together (:func:`check_parts`).
-        TypeError: For unknown keys in ``test_cfg``, or a tracker that is none of ours.
+        TypeError: For unknown keys in ``test_cfg``, or a postprocessor or tracker that is none (:func:`check_parts`).
     """
 
     def __init__(
@@ -115,10 +114,7 @@ class VideoSegmentor(BaseSegmentor):
             ValueError: If a window does not continue its state (other video, or a frame skipped).
             RuntimeError: If the model was built without postprocessor or tracker.
         """
-        if self.postprocessor is None or self.tracker is None:
-            raise RuntimeError(
-                'this VideoSegmentor has no postprocessor or no tracker: name both in the config to predict'
-            )
+        self._check_can_predict()
         results: list = [[] for _ in data_samples]
         states = list(states)
         for rows in group_batch(data_samples, states):
@@ -129,6 +125,12 @@ class VideoSegmentor(BaseSegmentor):
             for i, result, state in zip(rows, group_results, group_states, strict=True):
                 results[i], states[i] = result, state
         return results, states
+
+    def _check_can_predict(self) -> None:
+        if self.postprocessor is None or self.tracker is None:
+            raise RuntimeError(
+                'this VideoSegmentor has no postprocessor or no tracker: name both in the config to predict'
+            )
 
     def _step_group(
         self, inputs: Tensor, samples: list[TrackDataSample], states: list[VideoState]
@@ -176,23 +178,17 @@ class VideoSegmentor(BaseSegmentor):
         segments.track_ids, tracker_state = self.tracker.associate(segments, embeddings, meta, tracker_state)
         if given is not None:  # what the postprocessor gave an identity is not the tracker's
             segments.track_ids = torch.where(given > 0, given, segments.track_ids)
-        if self._selects_at_end:
-            table = self.postprocessor.update_table(state.track_table, prediction, segments, new_frames)
-        else:
-            table = update_track_table(state.track_table, segments, new_frames)
+        table = self.postprocessor.update_table(state.track_table, prediction, segments, new_frames)
         return segments, tracker_state, table
-
-    @property
-    def _selects_at_end(self) -> bool:
-        """The postprocessor decides what the tracks are only when the video ends."""
-        return hasattr(self.postprocessor, 'finish_table')
 
     def finish(self, state: VideoState) -> dict[str, Tensor]:
         """Track table of a finished video: ``ids, labels, scores, num_frames, first_frame, last_frame``.
 
         Where the postprocessor selects tracks at the end, several of them may share the masks of one id in the frame
         results, which is then in the column ``mask_ids``.
+
+        Raises:
+            RuntimeError: If the model was built without postprocessor or tracker.
         """
-        if self._selects_at_end:
-            return self.postprocessor.finish_table(state.track_table)
-        return super().finish(state)
+        self._check_can_predict()
+        return self.postprocessor.finish_table(state.track_table)

@@ -44,7 +44,7 @@ def diffusers_class(name: str) -> type:
     except ImportError as error:
         raise ImportError(
             f'the diffusion decoder needs {name} of diffusers, which cannot be imported ({error}): '
-            "pip install 'videoseg[optional]'"
+            'pip install -r requirements/optional.txt, or bash tools/setup_env.sh'
         ) from error
 
 
@@ -71,7 +71,7 @@ class BitSampler:
 
     Raises:
         ValueError: For an unknown kind, fewer than 1 or more than 1000 steps, a negative td, td with DPM-Solver++, or
-            an average outside [0, 1).
+            an average outside [0, 1) or of estimates that nobody gets.
         ImportError: If diffusers is not installed.
     """
 
@@ -89,8 +89,11 @@ class BitSampler:
             raise ValueError(f'BitSampler: kind must be one of {sorted(_SCHEDULERS)}, got {kind!r}')
         if td < 0 or (td > 0 and kind == 'dpmsolver++'):
             raise ValueError(f'BitSampler: td must be at least 0, and 0 with dpmsolver++; got td={td}, kind={kind!r}')
-        if not 0 <= self_conditioning_ema < 1:
-            raise ValueError(f'BitSampler: self_conditioning_ema must be in [0, 1), got {self_conditioning_ema}')
+        if not 0 <= self_conditioning_ema < 1 or (self_conditioning_ema and not self_conditioning):
+            raise ValueError(
+                'BitSampler: self_conditioning_ema must be in [0, 1), and 0 without self_conditioning; got '
+                f'{self_conditioning_ema}'
+            )
         schedule = schedule or dict(type='GammaSchedule')
         self.schedule = TASK_UTILS.build(schedule) if isinstance(schedule, dict) else schedule
         self.steps = self._checked(steps)

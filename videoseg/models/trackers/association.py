@@ -82,6 +82,21 @@ def match_optimally(values: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
     return rows[keep], columns[keep]
 
 
+def fresh_tracks(**columns: Tensor) -> TrackerState:
+    """A state without tracks: ``num_tracks``, ``track_ids``, ``track_last_frames`` and ``track_<name>`` of ``columns``.
+
+    Args:
+        columns: Empty columns (0, ...) by name.
+    """
+    columns = dict(ids=no_rows(), last_frames=no_rows(), **columns)
+    return {'num_tracks': torch.zeros((), dtype=torch.long), **{_TRACK + name: x for name, x in columns.items()}}
+
+
+def no_rows() -> Tensor:
+    """An empty column of integers."""
+    return torch.zeros(0, dtype=torch.long)
+
+
 def enter_tracks(state: TrackerState, ids: Tensor, columns: dict[str, Tensor], momentum: float = 1.0) -> TrackerState:
     """Write observations into the rows of known tracks, and append those of new ones.
 

@@ -7,14 +7,15 @@ from torch import Tensor
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta
 
-from .association import check_metric, embedding_similarity, enter_tracks, keep_tracks, match_greedily
-from .base_tracker import BaseTracker, TrackerState
+from .association import embedding_similarity, fresh_tracks, match_greedily, no_rows
+from .base_tracker import TrackerState
+from .embedding_memory_tracker import UNTRACKED, EmbeddingMemoryTracker
 
-UNTRACKED, LOW_SCORE = -1, -2
+LOW_SCORE = -2
 
 
 @MODELS.register_module()
-class QuasiDenseEmbeddingTracker(BaseTracker):
+class QuasiDenseEmbeddingTracker(EmbeddingMemoryTracker):
     """The quasi-dense embedding tracker of Video K-Net (``specs/video_knet.md`` 2.5).
 
     A memory of recent tracks (running mean of the embedding, class, box, last frame) and of *backdrops*: segments
@@ -45,8 +46,6 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         ValueError: If ``match_metric`` is unknown.
     """
 
-    needs_embeddings = True
-
     def __init__(
         self,
         init_score_thr: float = 0.35,
@@ -62,19 +61,13 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         match_metric: str = 'bisoftmax',
         compat: bool = False,
     ) -> None:
-        check_metric(match_metric)
-        self.init_score_thr = init_score_thr
+        super().__init__(init_score_thr, match_score_thr, memo_tracklet_frames, memo_momentum, match_metric, compat)
         self.obj_score_thr = obj_score_thr
-        self.match_score_thr = match_score_thr
-        self.memo_tracklet_frames = memo_tracklet_frames
         self.memo_backdrop_frames = memo_backdrop_frames
-        self.memo_momentum = memo_momentum
         self.nms_conf_thr = nms_conf_thr
         self.nms_backdrop_iou_thr = nms_backdrop_iou_thr
         self.nms_class_iou_thr = nms_class_iou_thr
         self.with_cats = with_cats
-        self.match_metric = match_metric
-        self.compat = compat
 
     def associate(
         self, segments: ClipSegments, embeddings: Tensor | None, meta: FrameMeta, state: TrackerState
@@ -88,7 +81,9 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         ids = torch.zeros(len(segments), dtype=torch.long)
         if not len(segments):
             return ids.to(device), state
-        self._check(segments, embeddings)
+        self._check_embeddings(segments, embeddings)
+        if segments.boxes is None:
+            raise ValueError('QuasiDenseEmbeddingTracker needs segments with boxes')
         columns = [segments.boxes, segments.scores[:, None], segments.labels[:, None], segments.is_thing[:, None]]
         packed = torch.cat([x.float() for x in [*columns, embeddings]], 1).detach().cpu()
         things = packed[:, 6].bool().nonzero()[:, 0]
@@ -102,36 +97,10 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         return ids.to(device), state
 
     @staticmethod
-    def _check(segments: ClipSegments, embeddings: Tensor | None) -> None:
-        if embeddings is None:
-            raise ValueError(
-                'QuasiDenseEmbeddingTracker needs association embeddings: use a decoder with an embedding head, '
-                'or another tracker (MaskIoUTracker, KernelIndexTracker)'
-            )
-        if embeddings.shape[0] != len(segments):
-            raise ValueError(
-                f'got {embeddings.shape[0]} embeddings for {len(segments)} segments: one a segment is needed'
-            )
-        if segments.boxes is None:
-            raise ValueError('QuasiDenseEmbeddingTracker needs segments with boxes')
-
-    @staticmethod
     def _fresh(width: int) -> TrackerState:
-        def rows() -> Tensor:
-            return torch.zeros(0, dtype=torch.long)
-
-        return dict(
-            num_tracks=torch.zeros((), dtype=torch.long),
-            track_ids=rows(),
-            track_embeddings=torch.zeros(0, width),
-            track_labels=rows(),
-            track_boxes=torch.zeros(0, 5),
-            track_last_frames=rows(),
-            backdrop_embeddings=torch.zeros(0, width),
-            backdrop_labels=rows(),
-            backdrop_boxes=torch.zeros(0, 5),
-            backdrop_ages=rows(),
-        )
+        columns = dict(embeddings=torch.zeros(0, width), labels=no_rows(), boxes=torch.zeros(0, 5))
+        backdrops = {f'backdrop_{name}': column for name, column in dict(columns, ages=no_rows()).items()}
+        return fresh_tracks(**columns) | backdrops
 
     def match(
         self, boxes: Tensor, labels: Tensor, embeddings: Tensor, frame: int, state: TrackerState
@@ -158,8 +127,10 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         if len(state['track_ids']):
             numbers = self._match_memory(boxes[:, 4], self._similarity(labels, embeddings, state), state['track_ids'])
         born = (numbers == UNTRACKED) & (boxes[:, 4] > self.init_score_thr)
-        numbers[born] = state['num_tracks'] + torch.arange(int(born.sum()))
-        return order, numbers, self._update(boxes, labels, embeddings, numbers, frame, state)
+        columns = dict(embeddings=embeddings, labels=labels, boxes=boxes)
+        numbers, new = self._remember(numbers, born, columns, frame, state)
+        weak = (numbers == UNTRACKED) & (self._overlap_with_stronger(boxes) <= self.nms_backdrop_iou_thr)
+        return order, numbers, new | self._backdrops({name: x[weak] for name, x in columns.items()}, state)
 
     @staticmethod
     def _overlap_with_stronger(boxes: Tensor) -> Tensor:
@@ -184,25 +155,11 @@ class QuasiDenseEmbeddingTracker(BaseTracker):
         numbers = torch.where(strong, track_ids[columns.clamp(min=0)], low)
         return torch.where(columns >= 0, numbers, UNTRACKED)
 
-    def _update(
-        self, boxes: Tensor, labels: Tensor, embeddings: Tensor, numbers: Tensor, frame: int, state: TrackerState
-    ) -> TrackerState:
-        tracked = numbers >= 0
-        columns = dict(embeddings=embeddings[tracked], labels=labels[tracked], boxes=boxes[tracked])
-        columns['last_frames'] = torch.full_like(numbers[tracked], frame)
-        new = enter_tracks(state, numbers[tracked], columns, self.memo_momentum)
-        num_born = len(new['track_ids']) - len(state['track_ids'])
-        new = keep_tracks(new, frame - new['track_last_frames'] < self.memo_tracklet_frames)
-        new['num_tracks'] = state['num_tracks'] + num_born
-        weak = (numbers == UNTRACKED) & (self._overlap_with_stronger(boxes) <= self.nms_backdrop_iou_thr)
+    def _backdrops(self, columns: dict[str, Tensor], state: TrackerState) -> TrackerState:
+        """The backdrops of this window, ``columns`` (w, ...) by name, before those that are young enough."""
         ages = state['backdrop_ages'] + 1
         kept = ages < self.memo_backdrop_frames
-        for name, fresh in (
-            ('embeddings', embeddings[weak]),
-            ('labels', labels[weak]),
-            ('boxes', boxes[weak]),
-            ('ages', torch.zeros_like(labels[weak])),
-        ):
-            previous = ages if name == 'ages' else state[f'backdrop_{name}']
-            new[f'backdrop_{name}'] = torch.cat([fresh, previous[kept]])[: None if self.memo_backdrop_frames else 0]
-        return new
+        previous = {name: state[f'backdrop_{name}'] for name in columns} | dict(ages=ages)
+        columns = dict(columns, ages=torch.zeros_like(columns['labels']))
+        limit = None if self.memo_backdrop_frames else 0
+        return {f'backdrop_{name}': torch.cat([x, previous[name][kept]])[:limit] for name, x in columns.items()}

@@ -8,7 +8,7 @@ from torch import Tensor
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta
 
-from .association import match_optimally
+from .association import fresh_tracks, match_optimally, no_rows
 from .base_tracker import BaseTracker, TrackerState
 
 MATCHINGS = ('hungarian', 'greedy')
@@ -79,16 +79,7 @@ class MaskIoUTracker(BaseTracker):
 
     @staticmethod
     def _fresh_table() -> TrackerState:
-        def rows() -> Tensor:
-            return torch.zeros(0, dtype=torch.long)
-
-        return dict(
-            num_tracks=torch.zeros((), dtype=torch.long),
-            last_frame=torch.full((), -1, dtype=torch.long),
-            track_ids=rows(),
-            track_labels=rows(),
-            track_last_frames=rows(),
-        )
+        return {**fresh_tracks(labels=no_rows()), 'last_frame': torch.full((), -1, dtype=torch.long)}
 
     @staticmethod
     def _rows(id_map: Tensor, track_ids: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from videoseg.registry import MODELS, TASK_UTILS
 from videoseg.structures import ClipSegments, FrameMeta
 
-from .association import enter_tracks, keep_tracks, match_optimally
+from .association import enter_tracks, fresh_tracks, keep_tracks, match_optimally, no_rows
 from .base_tracker import BaseTracker, TrackerState
 
 
@@ -67,18 +67,12 @@ class SORTBoxTracker(BaseTracker):
 
     @staticmethod
     def _fresh() -> TrackerState:
-        def rows() -> Tensor:
-            return torch.zeros(0, dtype=torch.long)
-
-        return dict(
-            num_tracks=torch.zeros((), dtype=torch.long),
-            last_frame=torch.full((), -1, dtype=torch.long),
-            track_ids=rows(),
-            track_labels=rows(),
-            track_last_frames=rows(),
-            track_means=torch.zeros(0, 8, dtype=torch.double),
-            track_covariances=torch.zeros(0, 8, 8, dtype=torch.double),
+        tracks = fresh_tracks(
+            labels=no_rows(),
+            means=torch.zeros(0, 8, dtype=torch.double),
+            covariances=torch.zeros(0, 8, 8, dtype=torch.double),
         )
+        return {**tracks, 'last_frame': torch.full((), -1, dtype=torch.long)}
 
     @staticmethod
     def _boxes(masks: Tensor) -> tuple[Tensor, Tensor]:

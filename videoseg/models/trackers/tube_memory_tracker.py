@@ -6,12 +6,13 @@ from torch import Tensor
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta
 
-from .association import check_metric, embedding_similarity, enter_tracks, keep_tracks, match_greedily
-from .base_tracker import BaseTracker, TrackerState
+from .association import embedding_similarity, fresh_tracks, match_greedily
+from .base_tracker import TrackerState
+from .embedding_memory_tracker import UNTRACKED, EmbeddingMemoryTracker
 
 
 @MODELS.register_module()
-class TubeMemoryTracker(BaseTracker):
+class TubeMemoryTracker(EmbeddingMemoryTracker):
     """The online tracker of Tube-Link's VPS branch, after IDOL (``specs/tube_link.md`` 3.2).
 
     One observation a window: things are handled in the order of their queries. Of two whose masks overlap too much the
@@ -38,8 +39,6 @@ class TubeMemoryTracker(BaseTracker):
         ValueError: If ``match_metric`` is unknown.
     """
 
-    needs_embeddings = True
-
     def __init__(
         self,
         nms_thr: float = 0.7,
@@ -51,15 +50,9 @@ class TubeMemoryTracker(BaseTracker):
         match_metric: str = 'bisoftmax',
         compat: bool = False,
     ) -> None:
-        check_metric(match_metric)
+        super().__init__(init_score_thr, match_score_thr, memo_tracklet_frames, memo_momentum, match_metric, compat)
         self.nms_thr = nms_thr
-        self.init_score_thr = init_score_thr
         self.addnew_score_thr = addnew_score_thr
-        self.match_score_thr = match_score_thr
-        self.memo_tracklet_frames = memo_tracklet_frames
-        self.memo_momentum = memo_momentum
-        self.match_metric = match_metric
-        self.compat = compat
 
     def associate(
         self, segments: ClipSegments, embeddings: Tensor | None, meta: FrameMeta, state: TrackerState
@@ -74,31 +67,17 @@ class TubeMemoryTracker(BaseTracker):
         things = segments.is_thing.nonzero()[:, 0]
         if not len(things):
             return ids.to(device), state
-        if embeddings is None or len(embeddings) != len(segments):
-            raise ValueError(
-                f'TubeMemoryTracker needs one embedding a segment, {len(segments)} here, and got '
-                f'{None if embeddings is None else len(embeddings)}: use a decoder with queries, or another tracker '
-                '(MaskIoUTracker, SORTBoxTracker)'
-            )
+        self._check_embeddings(segments, embeddings)
         things = things[segments.query_index[things].argsort(stable=True)]
         columns = [segments.scores[things, None], embeddings[things], self._overlaps(segments, things)]
         packed = torch.cat([x.detach().float() for x in columns], 1).cpu()
         width = embeddings.shape[1]
-        state = {name: value.cpu() for name, value in state.items()} or self._fresh(width)
+        state = {name: value.cpu() for name, value in state.items()} or fresh_tracks(embeddings=torch.zeros(0, width))
         kept = self._survivors(packed[:, 1 + width :])
         numbers, state = self.match(packed[kept, 0], packed[kept, 1 : 1 + width], meta.frame_ids[0], state)
         rows = things.cpu()
         ids[rows[: len(kept)] if self.compat else rows[kept]] = numbers + 1
         return ids.to(device), state
-
-    @staticmethod
-    def _fresh(width: int) -> TrackerState:
-        return dict(
-            num_tracks=torch.zeros((), dtype=torch.long),
-            track_ids=torch.zeros(0, dtype=torch.long),
-            track_embeddings=torch.zeros(0, width),
-            track_last_frames=torch.zeros(0, dtype=torch.long),
-        )
 
     def _overlaps(self, segments: ClipSegments, things: Tensor) -> Tensor:
         """Mask IoU (n, n) of the things, over the window or, with ``compat``, in its last frame."""
@@ -137,17 +116,11 @@ class TubeMemoryTracker(BaseTracker):
         Returns:
             Numbers (n,), counted from 0, -1 = untracked; and the new state.
         """
-        numbers, threshold = torch.full((len(scores),), -1), self.init_score_thr
+        numbers, threshold = torch.full((len(scores),), UNTRACKED), self.init_score_thr
         if len(state['track_ids']):
             similarity = embedding_similarity(embeddings, state['track_embeddings'], self.match_metric)
             columns, _ = match_greedily(similarity, self.match_score_thr)
-            numbers = torch.where(columns >= 0, state['track_ids'][columns.clamp(min=0)], -1)
+            numbers = torch.where(columns >= 0, state['track_ids'][columns.clamp(min=0)], UNTRACKED)
             threshold = self.addnew_score_thr
-        born = (numbers < 0) & (scores > threshold)
-        num_born = int(born.sum())
-        numbers[born] = state['num_tracks'] + torch.arange(num_born)
-        tracked = numbers >= 0
-        columns = dict(embeddings=embeddings[tracked], last_frames=torch.full_like(numbers[tracked], frame))
-        new = enter_tracks(state, numbers[tracked], columns, self.memo_momentum)
-        new['num_tracks'] = state['num_tracks'] + num_born
-        return numbers, keep_tracks(new, frame - new['track_last_frames'] < self.memo_tracklet_frames)
+        born = (numbers == UNTRACKED) & (scores > threshold)
+        return self._remember(numbers, born, dict(embeddings=embeddings), frame, state)

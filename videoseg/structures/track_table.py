@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from videoseg.structures import ClipSegments
-from videoseg.structures.video_state import StateDict
+from .clip_segments import ClipSegments
+from .video_state import StateDict
 
 _COLUMNS = ('ids', 'labels', 'score_sum', 'num_frames', 'first_frame', 'last_frame')
 
