@@ -9,6 +9,7 @@
 #   core     the evaluators alone, in an environment without torch (.venv-core, made in a minute): what
 #            requirements/runtime.txt lists, and pytest and hypothesis
 #
+# full and fast use one process a core, VIDEOSEG_TEST_PROCESSES=N another number (0: none beside pytest itself).
 # VIDEOSEG_PARITY_DIR=DIR compares with all recorded cases of the reference code under DIR, not just the committed ones.
 set -euo pipefail
 
@@ -16,7 +17,7 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 MODE=full
 case "${1:-}" in
     full | fast | learns | core) MODE="$1"; shift ;;
-    -h | --help) sed -n '2,12p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,13p' "${BASH_SOURCE[0]}"; exit 0 ;;
 esac
 case "$MODE" in
     full) SELECT='not learns' ;;
@@ -74,4 +75,6 @@ found = [x for x in ("torch", "mmengine", "mmcv", "mmdet", "mmseg", "cv2") if im
 sys.exit(f"{found} can be imported here: this does not show that the evaluators do without. Remove .venv-core." if found else 0)'
     exec "$PYTHON" -m pytest -m "$SELECT" "${CORE_TESTS[@]}" "$@"
 fi
-exec "$PYTHON" -m pytest -m "$SELECT" "$@"
+if [ "$MODE" = learns ]; then exec "$PYTHON" -m pytest -m "$SELECT" "$@"; fi
+# A process a core; a file stays in one of them, so that what it prepares once is prepared once.
+exec "$PYTHON" -m pytest -m "$SELECT" -n "${VIDEOSEG_TEST_PROCESSES:-auto}" --dist loadfile "$@"
