@@ -42,7 +42,7 @@ core_env() { # makes the environment without torch if its recipe has changed; pr
         echo "[core] making $CORE_VENV" >&2
         rm -rf "$CORE_VENV"
         "$base" -m venv "$CORE_VENV"
-        grep -hE '^(pytest|hypothesis)' "$ROOT/requirements/tests.txt" >"$CORE_VENV/tests.txt"
+        grep -hE '^(pytest|hypothesis)[<=>]' "$ROOT/requirements/tests.txt" >"$CORE_VENV/tests.txt"
         "$CORE_VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input \
             -r "$ROOT/requirements/runtime.txt" -r "$CORE_VENV/tests.txt" >&2
         echo "$recipe" >"$CORE_VENV/.videoseg_stamp"
