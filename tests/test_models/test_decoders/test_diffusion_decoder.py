@@ -163,6 +163,19 @@ def test_every_parameter_learns(kind, extra):
     assert model.decoder.denoiser.bit_channels == channels
 
 
+@pytest.mark.parametrize('frame_difference', [False, True])
+def test_training_encodes_only_the_frames_it_looks_at(frame_difference):
+    model = tiny_diffusion_model(frame_difference=frame_difference)
+    seen = []
+    model.backbone.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    data = batch(model, clip_of(4, 2, 3), clip_of(2, 3, 4), training=True)
+    model(**data, mode='loss')
+    wanted = [data['inputs'][0, 0], data['inputs'][1, 2]]
+    if frame_difference:
+        wanted = [data['inputs'][0, 2], wanted[0], data['inputs'][1, 1], wanted[1]]
+    assert torch.equal(seen[0], torch.stack(wanted))
+
+
 def test_chunks_give_the_same_loss(model):
     item = clip_of(4, 2, 3)
     chunked = tiny_diffusion_model(frame_dropout=0.0, loss_bits=dict(chunk=5))

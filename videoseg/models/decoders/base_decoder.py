@@ -26,9 +26,16 @@ class BaseDecoder(BaseModule):
     num_things: int
     num_stuff: int
 
+    def seen_frames(self, data_samples: Sequence[TrackDataSample]) -> list[list[int]] | None:
+        """Frames of every training clip whose features the loss needs, as many of each clip; None: all of them.
+
+        Only these are encoded: ``feats`` of :meth:`loss` has them, in this order, while ``data_samples`` stay whole.
+        """
+        return None
+
     @abstractmethod
     def loss(self, feats: PixelFeatures, data_samples: Sequence[TrackDataSample]) -> dict[str, Tensor]:
-        """Losses of B clips with ground truth."""
+        """Losses of B clips with ground truth, given the features of their :meth:`seen_frames`."""
 
     def init_state(self, meta: FrameMeta) -> StateDict:
         """State of a fresh video: empty unless a decoder needs more."""

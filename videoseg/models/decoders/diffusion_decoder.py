@@ -19,7 +19,6 @@ from videoseg.models.task_modules.gamma_schedule import GammaSchedule
 from videoseg.models.task_modules.mask_corruption import MaskCorruption
 from videoseg.models.task_modules.segment_decoder import SegmentDecoder
 from videoseg.models.task_modules.track_id_allocator import TrackIdAllocator
-from videoseg.models.task_modules.tube_targets import check_clip_lengths
 from videoseg.registry import MODELS
 from videoseg.structures import ClipSegments, FrameMeta, MapPrediction, PixelFeatures
 from videoseg.structures.video_state import StateDict
@@ -180,15 +179,22 @@ class DiffusionDecoder(BaseDecoder):
 
     # ---------------------------------------------------------------- training
 
+    def _orders(self, data_samples: Sequence[TrackDataSample]) -> list[ClipOrder]:
+        return [order_clip(sample, self.num_past, self.missing_past) for sample in data_samples]
+
+    def seen_frames(self, data_samples: Sequence[TrackDataSample]) -> list[list[int]]:
+        """The latest frame of every clip, with ``frame_difference`` after the one before it; others only give masks."""
+        orders = self._orders(data_samples)
+        return [(order.before if self.frame_difference else []) + [order.predicted] for order in orders]
+
     def loss(self, feats: PixelFeatures, data_samples: Sequence[TrackDataSample]) -> dict[str, Tensor]:
-        """Loss of the latest frame of B clips.
+        """Loss of the latest frame of B clips, given the features of their :meth:`seen_frames`.
 
         Raises:
-            ValueError: If the clips are not equally long, are shorter than k + 1 frames (see ``missing_past``), or have
-                more identities than there are codes.
+            ValueError: If clips are shorter than k + 1 frames (see ``missing_past``), or have more identities than
+                there are codes.
         """
-        check_clip_lengths(type(self).__name__, data_samples, feats.num_frames)
-        orders = [order_clip(sample, self.num_past, self.missing_past) for sample in data_samples]
+        orders = self._orders(data_samples)
         size = feats.mask_features.shape[-2:]
         clips = [self.codes.of_clip(s, order, size) for s, order in zip(data_samples, orders, strict=True)]
         codes = ClipCodes(*(torch.stack(column) for column in zip(*clips, strict=True)))
@@ -199,9 +205,11 @@ class DiffusionDecoder(BaseDecoder):
         noise = torch.randn(clean.shape, generator=generator, device=device)
         shown = torch.rand(len(clean), generator=generator, device=device) < 0.5
         past = self.corruption(codes.past_classes, codes.past_ids, generator)  # draws as many as there are segments
-        difference = self._clip_differences(feats, orders) if self.frame_difference else None
-        latest = [b * feats.num_frames + order.predicted for b, order in enumerate(orders)]
-        conditions = self._conditions(feats, past, difference, latest)
+        difference = None
+        if self.frame_difference:
+            before, latest = self._small_images(feats).unflatten(0, (-1, 2)).unbind(1)
+            difference = latest - before
+        conditions = self._conditions(feats.select_frames([-1]), past, difference)
         noisy = self.sampler.schedule.add_noise(clean, noise, gamma)
         estimate = None
         if self.self_conditioning:
@@ -212,15 +220,6 @@ class DiffusionDecoder(BaseDecoder):
         loss = self.loss_bits(features, codes.classes, codes.ids, self.codec, codes.valid, self.denoiser.head)
         return dict(loss_bits=loss)
 
-    def _clip_differences(self, feats: PixelFeatures, orders: Sequence[ClipOrder]) -> Tensor:
-        """Of every clip the latest image minus the one before it (B, 3, h, w), 0 without one."""
-        images = self._small_images(feats).unflatten(0, (-1, feats.num_frames))
-        differences = []
-        for clip, order in zip(images, orders, strict=True):
-            before = order.past[-1] if order.past else None
-            differences.append(clip[order.predicted] - clip[order.predicted if before is None else before])
-        return torch.stack(differences)
-
     # ---------------------------------------------------------------- the network
 
     @staticmethod
@@ -228,17 +227,15 @@ class DiffusionDecoder(BaseDecoder):
         """The images at the size of the masks, (B*T, 3, h, w)."""
         return F.adaptive_avg_pool2d(feats.images, feats.mask_features.shape[-2:])
 
-    def _conditions(
-        self, feats: PixelFeatures, past: tuple[Tensor, Tensor], difference: Tensor | None, rows: list[int] | slice
-    ) -> _Conditions:
-        """Conditions of some frames, given their past codes (B, k, h, w), oldest first."""
+    def _conditions(self, feats: PixelFeatures, past: tuple[Tensor, Tensor], difference: Tensor | None) -> _Conditions:
+        """Conditions of B single frames, given their past codes (B, k, h, w), oldest first."""
         if not feats.multi_scale:
             raise ValueError('DiffusionDecoder: the neck gave no multi_scale map to make tokens of; use PyramidMerge')
         extra = [self.codec.encode(*past).flatten(1, 2)]
         if difference is not None:
             extra.append(difference)
-        cond = feats.mask_features[rows]
-        tokens = feats.multi_scale[0][rows].flatten(2).transpose(1, 2)
+        cond = feats.mask_features
+        tokens = feats.multi_scale[0].flatten(2).transpose(1, 2)
         return _Conditions(cond, tokens, torch.cat(extra, dim=1).to(cond))
 
     def _features(self, noisy: Tensor, gamma: Tensor, estimate: Tensor | None, conditions: _Conditions) -> Tensor:
@@ -275,7 +272,7 @@ class DiffusionDecoder(BaseDecoder):
         past = self._past(state, metas, size, device)
         image = self._small_images(feats) if self.frame_difference else None
         difference = None if image is None else image - state.get('past_image', image)
-        conditions = self._conditions(feats, past, difference, slice(None))
+        conditions = self._conditions(feats, past, difference)
         steps = self.steps_later if state else self.steps_first
         samples = [self._draw(conditions, metas, steps, number) for number in range(self.num_samples)]
         classes, codes, scores = samples[0]

@@ -18,6 +18,12 @@ class ClipOrder(NamedTuple):
     predicted: int
     past: list[int | None]
 
+    @property
+    def before(self) -> list[int]:
+        """The frame just before the predicted one, as a list of one; itself where there is none."""
+        newest = self.past[-1] if self.past else None
+        return [self.predicted if newest is None else newest]
+
 
 def order_clip(sample: TrackDataSample, num_past: int, missing: str) -> ClipOrder:
     """Order a clip by time, whatever its sampler's order (key frame first, or consecutive).

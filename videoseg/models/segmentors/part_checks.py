@@ -4,9 +4,11 @@ from typing import Any
 
 from torch import nn
 
+from videoseg.structures import MapPrediction
+
 _CONTRACTS = dict(
-    postprocessor=('update_table', 'finish_table', 'only_things', 'repeats_queries', 'needs_query_ids'),
-    tracker=('align', 'associate', 'ids_are_queries'),
+    postprocessor=('update_table', 'finish_table', 'only_things', 'repeats_queries', 'needs_query_ids', 'reads'),
+    tracker=('align', 'associate', 'ids_are_queries', 'needs_queries', 'needs_embeddings'),
 )
 """What a part must have: that of BasePostprocessor and BaseTracker."""
 
@@ -22,18 +24,21 @@ def check_parts(decoder: nn.Module, postprocessor: Any, tracker: Any) -> None:
     Raises:
         TypeError: If postprocessor or tracker lacks a method or attribute of its base class.
         ValueError: If the postprocessor reads only things of a decoder without any, or the tracker's ids are not those
-            that the postprocessor needs, or both would average class logits over time.
+            that the postprocessor needs, or both would average class logits over time, or the tracker goes by queries
+            or embeddings that the decoder does not have.
     """
     _check_contract('postprocessor', postprocessor)
     _check_contract('tracker', tracker)
     if postprocessor is None:
         return
+    gives_maps = postprocessor.reads is MapPrediction
     name = type(postprocessor).__name__
     if postprocessor.only_things and not (decoder.has_instances and decoder.num_things):
         reason = 'has no thing classes' if decoder.has_instances else 'has one mask a class and no instances'
+        semantic = f"{name}(output='semantic')" if gives_maps else 'SemanticPostprocessor'
         raise ValueError(
             f'model.postprocessor {name} gives instances of things, but {type(decoder).__name__} {reason}: use '
-            'SemanticPostprocessor, or a decoder with num_things > 0 and instances'
+            f'{semantic}, or a decoder with num_things > 0 and instances'
         )
     if tracker is None:
         return
@@ -47,6 +52,12 @@ def check_parts(decoder: nn.Module, postprocessor: Any, tracker: Any) -> None:
         raise ValueError(
             f'model.tracker {type(tracker).__name__} gives the mean of the class logits so far, of which {name} would '
             'take the mean again: set model.tracker.average_logits=False'
+        )
+    compared = 'queries' if gives_maps and tracker.needs_queries else 'embeddings' if tracker.needs_embeddings else ''
+    if compared == 'queries' or compared and not decoder.embeds:
+        raise ValueError(
+            f'model.tracker {type(tracker).__name__} goes by {compared}, but {type(decoder).__name__} has none: use '
+            'MaskIoUTracker or SORTBoxTracker, or DecoderIdTracker if it tracks by itself'
         )
     if postprocessor.repeats_queries and tracker.ids_are_queries:
         raise ValueError(

@@ -88,6 +88,9 @@ class VideoSegmentor(BaseSegmentor):
 
     def loss(self, inputs: Tensor, data_samples: Sequence[TrackDataSample]) -> dict[str, Tensor]:
         """Losses of B clips (B, T, 3, H, W) with ground truth."""
+        frames = self.decoder.seen_frames(data_samples)
+        if frames is not None:
+            inputs = torch.stack([clip[own] for clip, own in zip(inputs, frames, strict=True)])
         return self.decoder.loss(self.extract_feat(inputs), data_samples)
 
     # ---------------------------------------------------------------- streaming

@@ -44,7 +44,7 @@ def diffusers_class(name: str) -> type:
     except ImportError as error:
         raise ImportError(
             f'the diffusion decoder needs {name} of diffusers, which cannot be imported ({error}): '
-            'pip install -r requirements/optional.txt, or bash tools/setup_env.sh'
+            "pip install -r requirements/optional.txt (the extra 'optional'), or bash tools/setup_env.sh"
         ) from error
 
 

@@ -18,10 +18,12 @@ class BaseTracker(ABC):
 
     Attributes:
         needs_embeddings: Whether ``associate`` reads ``embeddings``.
+        needs_queries: Whether it goes by queries or their numbers, so that decoders of maps have nothing for it.
         ids_are_queries: Whether the id of a segment is the number of its query + 1.
     """
 
     needs_embeddings = False
+    needs_queries = False
     ids_are_queries = False
 
     def align(self, prediction: ClipPrediction, state: TrackerState) -> tuple[ClipPrediction, TrackerState]:

@@ -20,6 +20,8 @@ class KernelIndexTracker(BaseTracker):
             which there are as many as queries times classes.
     """
 
+    needs_queries = True
+
     def __init__(self, per_class: bool = False) -> None:
         self.per_class = per_class
         self.ids_are_queries = not per_class
