@@ -11,7 +11,8 @@ _base_ = [
 ]
 
 train_pipeline = [dict(type='ClipSample', offsets=(-2, -1), num_refs=2), *_base_.train_pipeline[1:]]
-train_dataloader = dict(batch_size=2, num_workers=1, dataset=dict(pipeline=train_pipeline))
+# frames that are learnt: as many as in Video K-Net's two pairs
+train_dataloader = dict(batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline))
 channels_last = True
 
 max_iters = 2450
@@ -28,4 +29,4 @@ param_scheduler = [
 ]
 custom_hooks = [dict(type='RandomStateHook'), dict(type='EMAHook', momentum=0.01)]
 default_hooks = dict(checkpoint=dict(interval=700), logger=dict(interval=50))
-auto_scale_lr = dict(enable=False, base_batch_size=2)
+auto_scale_lr = dict(enable=False, base_batch_size=4)
