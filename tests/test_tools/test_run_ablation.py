@@ -51,6 +51,8 @@ class Scripts:
 
     def __call__(self, command, log):
         self.commands.append(command)
+        if '--work-dir' not in command:
+            return
         folder = Path(command[command.index('--work-dir') + 1])
         folder.mkdir(parents=True, exist_ok=True)
         if command[0].endswith('train.py'):
@@ -155,6 +157,11 @@ def test_a_row_on_weights_that_are_not_there(tool, monkeypatch, plan, capsys):
         ('seeds = (3, 4)', 'seeds = (3, 3)', 'seeds must be different numbers'),
         ("metrics = ('stq/STQ', 'vpq/VPQ')", '', 'metrics is missing'),
         ("dict(name='full', options={})", "dict(name='full')", "'options' is missing"),
+        ("dict(name='full', options={}", "dict(name='full', options={}, start='foo'", "start='foo' is no trained row"),
+        ("weights_of='plain'", "weights_of='two/plain'", "weights_of='two/plain' is no trained row above it"),
+        ("weights_of='plain'", "weights_of='plain', start=None", 'start is for rows that train'),
+        ('seeds = (3, 4)', 'seeds = (3, 4)\ncosts = dict(frames=1)', 'costs needs at least 2 frames'),
+        ('seeds = (3, 4)', 'seeds = (3, 4)\ncosts = dict(frame=9)', "unknown key 'frame'"),
     ],
 )
 def test_mistakes_in_the_plan(tool, monkeypatch, plan, capsys, old, new, message):
@@ -177,6 +184,107 @@ def test_a_script_that_fails_shows_the_end_of_its_log(tool, tmp_path):
         tool.call([str(script)], tmp_path / 'log')
 
 
+MORE_TABLES = """
+    dict(
+        name='two',
+        title='Second set',
+        config={config!r},
+        predictions=True,
+        rows=[
+            dict(name='same', options={{}}, weights_of='one/full'),
+            dict(name='next', options={{}}, start='one/plain'),
+        ],
+    ),
+    dict(
+        name='three',
+        title='Elsewhere',
+        start=dict(config={config!r}),
+        config={config!r},
+        on_request=True,
+        rows=[
+            dict(name='started', title='Started', options={{}}),
+            dict(name='alone', title='Alone', options={{}}, start=None),
+            dict(name='on', title='On', options={{}}, start='alone'),
+        ],
+    ),
+]
+"""
+
+
+@pytest.fixture
+def long_plan(plan, tmp_path):
+    text = plan.read_text().rstrip().removesuffix(']') + MORE_TABLES.format(config=str(tmp_path / 'config.py'))
+    plan.write_text(text)
+    return plan
+
+
+def test_rows_that_go_on_from_rows_of_other_tables(tool, monkeypatch, long_plan, tmp_path):
+    scripts = Scripts([0.5] * 5)
+    assert run(tool, monkeypatch, long_plan, scripts, '--seeds', '4') == 0
+    work, lines = f'{tmp_path}/work', scripts.lines()
+    assert lines[6].startswith(f'test {work}/one/full/seed4/iter_5.pth --work-dir {work}/two/same/seed4/test')
+    assert f'--pred-dir {work}/two/same/seed4/predictions' in lines[6]
+    assert '--pred-dir' not in ' '.join(lines[:6])
+    assert lines[7].startswith(f'train --work-dir {work}/two/next/seed4')
+    assert lines[7].endswith(f'load_from={work}/one/plain/seed4/iter_5.pth')
+    assert len(lines) == 9  # the third table was not asked for
+
+
+def test_tables_on_request_and_rows_that_do_not_start_there(tool, monkeypatch, long_plan, tmp_path, capsys):
+    work = f'{tmp_path}/work/three'
+    alone = Scripts([0.5])
+    assert run(tool, monkeypatch, long_plan, alone, '--table', 'three', '--seeds', '3', '--rows', 'alone') == 0
+    assert alone.lines()[0] == f'train --work-dir {work}/alone/seed3 --seed 3'
+    assert not Path(work, 'start').exists()
+    scripts = Scripts([0.5] * 2)
+    assert run(tool, monkeypatch, long_plan, scripts, '--table', 'three', '--seeds', '3') == 0
+    lines = scripts.lines()
+    assert [line.split(' ')[0] for line in lines] == ['train', 'train', 'test', 'train', 'test']
+    assert lines[1].endswith(f'load_from={work}/start/iter_5.pth')
+    assert lines[3].endswith(f'load_from={work}/alone/seed3/iter_5.pth')
+    assert 'Of the trained rows, "Started" start from' in capsys.readouterr().out
+
+
+def test_settings_of_finished_runs_stay_comparable(tool, long_plan):
+    tables, _ = tool.read_plan(str(long_plan))
+    plain, kept = tables[0].rows[0].runs[0], tables[1].rows[0].runs[0]
+    assert kept.predictions and not plain.predictions
+    names = ['config', 'config_sha256', 'options', 'seed', 'train', 'needs']
+    assert list(plain.settings()) == list(kept.settings()) == names
+    assert plain.settings()['needs'] == tables[0].start.settings()
+
+
+def test_costs_are_columns_and_measured_in_one_process_a_table(tool, monkeypatch, plan, tmp_path, capsys):
+    scripts = Scripts([0.5, 0.6])
+    assert run(tool, monkeypatch, plan, scripts, '--cost', '--report') == 1
+    assert 'needs costs=dict(frames=...) in the plan' in capsys.readouterr().err
+    plan.write_text(plan.read_text() + 'costs = dict(frames=8)\n')
+    assert run(tool, monkeypatch, plan, scripts, '--cost', '--seeds', '3', '--rows', 'plain', 'other_tracker') == 0
+    assert scripts.lines()[-1] == 'ablation_costs --table one'
+    assert sum('ablation_costs' in line for line in scripts.lines()) == 1
+    (tmp_path / 'work' / 'one' / 'plain' / 'seed3' / 'cost.json').write_text(
+        json.dumps({'train': {'cpu_s': 90}, 'test': {'cpu_s': 30}})
+    )
+    rows = {'plain': dict(parameters=2_346_000, decoder=1_000_000, first_ms=41.6, frame_ms=12.4)}
+    (tmp_path / 'work' / 'one' / 'costs.json').write_text(json.dumps({'how': 'Measured so.', 'rows': rows}))
+    capsys.readouterr()
+    assert run(tool, monkeypatch, plan, scripts, '--report') == 0
+    text = capsys.readouterr().out
+    lines = [[x.strip() for x in line.strip('|').split('|')] for line in text.splitlines() if line.startswith('|')]
+    costs = ['M parameters', 'in the decoder', 'ms first frame', 'ms/frame', 'training CPU min']
+    assert lines[0] == ['row', 'STQ', 'VPQ', 'published STQ', *costs, 'seeds', 'CPU min a run']
+    assert lines[2] == ['Plain', '50.0', '25.0', '67.5', '2.35', '1.00', '42', '12', '1.5', '3', '2.0']
+    assert lines[3][4:9] == lines[4][4:9] == ['-'] * 5  # tested only and not measured; not run
+    assert 'Measured so.' in text
+
+
+def test_a_number_that_a_row_does_not_have_is_not_called_not_run(tool, monkeypatch, plan, tmp_path):
+    plan.write_text(plan.read_text().replace("'vpq/VPQ')", "'ap/AP')"))
+    run(tool, monkeypatch, plan, Scripts([0.5]), '--seeds', '3', '--rows', 'plain')
+    table = (tmp_path / 'work' / 'table.md').read_text()
+    assert '| Plain | 50.0 | - |' in table and '| full | not run | not run |' in table
+
+
 def test_the_plan_of_video_knet_names_configs_and_options_that_exist(tool):
     tables, plan = tool.read_plan('configs/ablation/video_knet.py')
     assert [len(table.rows) for table in tables] == [5, 5]
@@ -192,8 +300,8 @@ def test_the_plan_of_video_knet_names_configs_and_options_that_exist(tool):
 
 def test_the_plan_of_tube_link_trains_on_as_many_frames_in_every_row(tool):
     tables, _ = tool.read_plan('configs/ablation/tube_link.py')
-    assert [table.name for table in tables] == ['synthetic', 'camvid']
-    for table, num_frames in zip(tables, (8, 4), strict=True):
+    assert [table.name for table in tables] == ['synthetic', 'camvid', 'vis', 'vss']
+    for table, num_frames in zip(tables[:2], (8, 4), strict=True):
         found = {}
         for row in table.rows:
             run = row.runs[0]

@@ -1,11 +1,12 @@
 """Train and test the rows of an ablation, seed by seed, and write the table.
 
 python tools/analysis_tools/run_ablation.py configs/ablation/video_knet.py [--table NAME ...] [--rows NAME ...]
-    [--seeds 0 1 ...] [--report] [--dry-run]
+    [--seeds 0 1 ...] [--report] [--dry-run] [--cost]
 
 Seeds come first, so that an interrupted ablation has whole columns. What is finished is skipped and an interrupted
 training is resumed: call it again to go on. The table is printed and written to <work_dir>/table.md after every run;
-rows that were not run are listed as such.
+rows that were not run are listed as such. --cost fills the columns of a plan with costs=dict(frames=...), at the end,
+see ablation_costs.py.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any
 import find_videoseg
 import numpy as np
 from ablation_plan import Row, Run, Table, read_json, read_plan
+from markdown_table import mean_and_spread, table_line
 
 from videoseg.evaluation.formats.files import write_json
 
@@ -36,6 +38,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, help='only these of its seeds')
     parser.add_argument('--report', action='store_true', help='only print and write the table')
     parser.add_argument('--dry-run', action='store_true', help='only print the commands that are left')
+    parser.add_argument('--cost', action='store_true', help='measure what the rows cost when all is run')
     return parser.parse_args(arguments)
 
 
@@ -54,11 +57,11 @@ def chosen_runs(tables: list[Table], args: argparse.Namespace) -> Iterator[Run]:
         if wrong := [x for x in getattr(args, name) or [] if x not in there]:
             raise ValueError(f'--{name} {wrong[0]}: there are {list(dict.fromkeys(there))}')
     for table in tables:
-        if args.table and table.name not in args.table:
+        if not (table.name in args.table if args.table else not table.on_request):
             continue
         runs = [run for row in table.rows if not args.rows or row.name in args.rows for run in row.runs]
         runs = [run for run in runs if not args.seeds or run.seed in args.seeds]
-        if runs and table.start:
+        if table.start and any(table.start is run.needs for run in runs):
             yield table.start
         yield from sorted(runs, key=lambda run: (args.seeds or known['seeds']).index(run.seed))
 
@@ -73,8 +76,10 @@ def commands(run: Run) -> Iterator[list[str]]:
         start = [f'load_from={run.needs.checkpoint()}'] if run.needs else []
         yield [*line, *_cfg_options(start + options)]
     if run.test and not run.results.is_file():
-        checkpoint = (run if run.train else run.needs).checkpoint()
+        checkpoint = run.weights.checkpoint()
         line = [str(TOOLS / 'test.py'), run.config, checkpoint, '--work-dir', str(run.folder / 'test')]
+        if run.predictions:
+            line += ['--pred-dir', str(run.predictions)]
         yield [*line, '--out', str(run.results), *_cfg_options(options)]
 
 
@@ -140,40 +145,62 @@ def execute(run: Run) -> None:
         write_json(run.folder / 'cost.json', cost, indent=1)
 
 
-def report(tables: list[Table], plan: dict[str, Any]) -> str:
+COSTS = {
+    'parameters': ('M parameters', 1e-6, '.2f'),
+    'decoder': ('in the decoder', 1e-6, '.2f'),
+    'first_ms': ('ms first frame', 1, '.0f'),
+    'frame_ms': ('ms/frame', 1, '.0f'),
+}
+"""Numbers of ``costs.json``: heading, factor and format."""
+
+
+def report(tables: list[Table]) -> str:
     """Markdown of all tables: mean ± standard deviation over the seeds that were run, in percent."""
-    metrics, published = plan['metrics'], plan.get('published_metrics', ())
-    names = [x.split('/')[-1] for x in metrics]
     lines = []
     for table in tables:
-        head = ['row', *names, 'seeds', 'CPU min a run']
-        if published:
-            head.insert(-2, 'published ' + ' / '.join(x.split('/')[-1] for x in published))
-        lines += [f'### {table.title}', '', _line(head), _line(['---'] * len(head))]
-        for row in table.rows:
-            lines.append(_line(_cells(row, metrics, bool(published))))
+        head = ['row', *(x.split('/')[-1] for x in table.metrics)]
+        if table.published_metrics:
+            head.append('published ' + ' / '.join(x.split('/')[-1] for x in table.published_metrics))
+        if table.cost_frames:
+            head += [heading for heading, *_ in COSTS.values()] + ['training CPU min']
+        head += ['seeds', 'CPU min a run']
+        costs = read_json(table.costs)
+        lines += [f'### {table.title}', '', table_line(head), table_line(['---'] * len(head))]
+        lines += [table_line(_cells(row, table, costs.get('rows', {}).get(row.name, {}))) for row in table.rows]
         if table.start:
-            lines += ['', f'All rows start from `{table.start.config}`{_start_cost(table.start)}.']
+            lines += ['', f'{_starting(table)} start from `{table.start.config}`{_start_cost(table.start)}.']
+        if costs and table.cost_frames:
+            lines += ['', costs['how']]
         lines.append('')
     return '\n'.join(lines)
 
 
-def _line(cells: list[str]) -> str:
-    return f'| {" | ".join(cells)} |'
-
-
-def _cells(row: Row, metrics: list[str], published: bool) -> list[str]:
+def _cells(row: Row, table: Table, costs: dict[str, float]) -> list[str]:
     done = [run for run in row.runs if run.results.is_file()]
     values = [read_json(run.results)['metrics'] for run in done]
     cells = [row.title]
-    for metric in metrics:
-        numbers = np.array([x[metric] for x in values if x.get(metric) is not None]) * 100
-        spread = f' ± {numbers.std(ddof=1):.1f}' if len(numbers) > 1 else ''
-        cells.append(f'{numbers.mean():.1f}{spread}' if len(numbers) else 'not run')
-    if published:
+    for metric in table.metrics:
+        numbers = [x[metric] for x in values if x.get(metric) is not None]
+        cells.append(mean_and_spread(numbers) if numbers else '-' if done else 'not run')
+    if table.published_metrics:
         cells.append(' / '.join(str(x) for x in row.published) if row.published else '')
-    costs = [sum(part['cpu_s'] for part in read_json(run.folder / 'cost.json').values()) / 60 for run in done]
-    return [*cells, ', '.join(str(run.seed) for run in done) or '-', f'{np.mean(costs):.1f}' if costs else '-']
+    spent = [read_json(run.folder / 'cost.json') for run in done]
+    if table.cost_frames:
+        cells += [f'{costs[x] * factor:{form}}' if x in costs else '-' for x, (_, factor, form) in COSTS.items()]
+        cells.append(_minutes([x['train']['cpu_s'] for x in spent if 'train' in x]))
+    cells.append(', '.join(str(run.seed) for run in done) or '-')
+    return [*cells, _minutes([sum(part['cpu_s'] for part in x.values()) for x in spent])]
+
+
+def _minutes(seconds: list[float]) -> str:
+    return f'{np.mean(seconds) / 60:.1f}' if seconds else '-'
+
+
+def _starting(table: Table) -> str:
+    """Which rows start from the table's start."""
+    trained = [row for row in table.rows if row.runs[0].train]
+    starting = [row.title for row in trained if row.runs[0].needs is table.start]
+    return 'All rows' if len(starting) == len(trained) else f'Of the trained rows, "{", ".join(starting)}"'
 
 
 def _start_cost(start: Run) -> str:
@@ -181,9 +208,25 @@ def _start_cost(start: Run) -> str:
     return f' ({cost["cpu_s"] / 60:.0f} CPU minutes)' if cost else ' (not run)'
 
 
+def measure_costs(tables: list[Table], args: argparse.Namespace) -> None:
+    """Have the costs of the chosen tables measured, as far as they were run, each in a process of its own.
+
+    Raises:
+        ValueError: If the plan does not say on how many frames.
+        RuntimeError: If it fails.
+    """
+    for table in tables:
+        if table.cost_frames is None:
+            raise ValueError(f'{args.plan}: --cost needs costs=dict(frames=...) in the plan')
+        was_run = any(run.results.is_file() for row in table.rows for run in row.runs)
+        if was_run and (not args.table or table.name in args.table):
+            script = TOOLS / 'analysis_tools' / 'ablation_costs.py'
+            call([str(script), args.plan, '--table', table.name], table.folder / 'costs.log')
+
+
 def write_report(tables: list[Table], plan: dict[str, Any]) -> str:
     """Write ``table.md`` into the work dir; returns its text."""
-    text = report(tables, plan)
+    text = report(tables)
     folder = Path(plan['work_dir'])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'table.md').write_text(text, encoding='utf-8')
@@ -204,14 +247,15 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f'{run.name}: {run.config} {" ".join(f"{k}={v}" for k, v in run.options.items())}')
             return 0
         for table in tables:
-            if table.prepare and any(run.folder.is_relative_to(Path(plan.work_dir) / table.name) for run in runs):
-                folder = Path(plan.work_dir) / table.name
-                folder.mkdir(parents=True, exist_ok=True)
-                call([str(TOOLS.parent / table.prepare[0]), *table.prepare[1:]], folder / 'prepare.log')
+            if table.prepare and any(run.folder.is_relative_to(table.folder) for run in runs):
+                table.folder.mkdir(parents=True, exist_ok=True)
+                call([str(TOOLS.parent / table.prepare[0]), *table.prepare[1:]], table.folder / 'prepare.log')
         for number, run in enumerate(runs):
             print(f'run {number + 1} of {len(runs)}', flush=True)
             execute(run)
             write_report(tables, plan)
+        if args.cost:
+            measure_costs(tables, args)
     except (OSError, ValueError, RuntimeError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
