@@ -131,6 +131,15 @@ def transforms_of(loader: Mapping) -> list[Mapping]:
     return [transform for node in _dicts(loader) for transform in node.get('pipeline', ())]
 
 
+def reduce_pictures(loader: Mapping, size: tuple[int, int]) -> None:
+    """Let the pipelines of a data loader scale to (w, h) and crop to it, in place."""
+    for transform in transforms_of(loader):
+        for inner in (transform, *transform.get('transforms', ())):
+            for key, value in (('scale', size), ('crop_size', size[::-1])):
+                if key in inner:
+                    inner[key] = value
+
+
 def clip_length(cfg: Config) -> int:
     """Frames of a training clip, as the training pipeline samples them."""
     sampling = next(transform for transform in transforms_of(cfg.train_dataloader) if transform.type == 'ClipSample')

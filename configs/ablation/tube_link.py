@@ -75,8 +75,8 @@ def vis_windows(name, title, weights, sizes, published=None):
     ]
 
 
-# AP of R50 on YouTube-VIS 2019; the length of the windows behind 48.8 is not known, 4 stands for it; 52.8 was trained on
-# tubes of 5
+# AP of R50 on YouTube-VIS 2019; the length of the windows behind 48.8 is not known, 4 stands for it; the model of 52.8
+# was trained on tubes of 5
 vis_rows = [
     dict(
         name='minvis',
@@ -117,7 +117,8 @@ tables = [
     dict(
         name='vis',
         title='VIS on synthetic clips',
-        prepare='tools/dataset_converters/make_synthetic.py data/synthetic_vis --layout youtube_vis --preset vis --seed 0',
+        prepare='tools/dataset_converters/make_synthetic.py data/synthetic_vis --layout youtube_vis --preset vis '
+        '--seed 0',
         config='configs/tube_link/effnet-lite0_synthetic_vis.py',
         rows=vis_rows,
         metrics=('ap/AP', 'ap/AP50', 'ap/AR10', 'ap/tube_IoU'),

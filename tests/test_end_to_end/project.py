@@ -8,6 +8,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+from mmengine.config import Config
+
+from tests.tool_module import load_tool
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,6 +127,13 @@ def run(
     if check and done.returncode:
         raise AssertionError(f'{" ".join(command)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}')
     return done
+
+
+def tool_config(tool: str, monkeypatch: pytest.MonkeyPatch, *args) -> Config:
+    """The config that ``tools/<tool>.py`` makes of a command line, in this process."""
+    module = load_tool(f'{tool}.py')
+    monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, args)])
+    return module.configure(module.parse_args())
 
 
 def losses(path: Path, rank: int = 0) -> dict[int, dict[str, float]]:

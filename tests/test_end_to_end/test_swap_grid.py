@@ -7,15 +7,13 @@ import argparse
 import math
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config, DictAction
 
-from tests.test_end_to_end.project import ROOT, write_dataset
-from tests.tool_module import load_tool
+from tests.test_end_to_end.project import ROOT, tool_config, write_dataset
 from videoseg.engine.video_seg_runner import build_runner
 from videoseg.registry import MODELS
 from videoseg.utils.config import load_config
@@ -97,9 +95,7 @@ def plain_config_text(monkeypatch):
 
 def runner_of(tool, monkeypatch, *args):
     """The runner that a tool would build for a command line."""
-    module = load_tool(f'{tool}.py')
-    monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *map(str, args)])
-    return build_runner(module.configure(module.parse_args()))
+    return build_runner(tool_config(tool, monkeypatch, *args))
 
 
 def record(owner, name, monkeypatch):

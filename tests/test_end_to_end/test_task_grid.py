@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from tests.test_evaluation.test_metrics.runs import META, add_truth, evaluator
+from tests.test_models.diffusion_models import TINY_DIFFUSION
 from tests.test_models.tiny_models import TINY, TINY_TUBE, batch, video
 from videoseg.registry import MODELS
-from videoseg.structures.ids import encode_ids
+from videoseg.structures.ids import VOID_LABEL, encode_ids
 
 SIZE = (32, 64)
 BACKBONE = dict(type='mmdet.ResNet', depth=18, base_channels=8, norm_eval=True)
@@ -33,7 +34,16 @@ NECKS = {
         num_groups=8,
         semantic_head=False,
     ),
+    'Diffusion': dict(
+        type='PyramidMerge',
+        in_channels=CHANNELS,
+        strides=(4, 8, 16, 32),
+        out_channels=16,
+        token_channels=16,
+        mask_stride=4,
+    ),
 }
+FRAMES = {'Tube-Link': 4, 'Diffusion': 3}  # of a training clip; 2 for the others
 
 VIDEO_KNET = TINY['decoder']
 KNET = dict(VIDEO_KNET, type='KNetDecoder')
@@ -59,11 +69,15 @@ DECODERS = {
     ),
     'Tube-Link': dict(VPS=TUBE, VIS=dict(PLAIN_TUBE, num_stuff=0), VSS=dict(PLAIN_TUBE, num_things=0, num_stuff=4)),
 }
+QUERY_DECODERS = list(DECODERS)
+DECODERS['Diffusion'] = dict(VPS=TINY_DIFFUSION, VIS=dict(TINY_DIFFUSION, num_stuff=0), VSS=TINY_DIFFUSION)
 PANOPTIC = dict(type='PanopticPostprocessor', instance_score_thr=0.0, overlap_thr=0.0, max_per_img=6)
 QUERY_PANOPTIC = dict(type='QueryPanopticPostprocessor', object_mask_thr=0.0, overlap_thr=0.0, competitors='all')
 INSTANCE = dict(type='InstancePostprocessor', max_per_img=6)
 AT_THE_END = dict(type='VideoInstancePostprocessor', max_per_video=6)
 SEMANTIC_MAP = dict(type='SemanticPostprocessor')
+MAPS = dict(type='MapPostprocessor', segment_decoder=dict(type='SegmentDecoder', min_pixels=0))
+MAP_OUTPUT = dict(VPS='panoptic', VIS='instance', VSS='semantic')  # VSS drops the identities of the same model
 TRACKERS = {
     'index': dict(type='KernelIndexTracker'),
     'embedding': dict(type='QuasiDenseEmbeddingTracker', init_score_thr=0.0, obj_score_thr=0.0),
@@ -71,6 +85,12 @@ TRACKERS = {
     'query matching': dict(type='QueryMatchingTracker'),
     'tube memory': dict(type='TubeMemoryTracker', init_score_thr=0.0, addnew_score_thr=0.0),
 }
+QUERY_TRACKERS = list(TRACKERS)
+TRACKERS['decoder ids'] = dict(type='DecoderIdTracker')
+TRACKERS['boxes'] = dict(type='SORTBoxTracker')
+MAP_TRACKERS = ['decoder ids', 'mask IoU', 'boxes']
+CELLS = [(decoder, tracker) for decoder in QUERY_DECODERS for tracker in QUERY_TRACKERS]
+CELLS += [('Diffusion', tracker) for tracker in MAP_TRACKERS]
 METRIC = dict(
     VPS=('STQMetric', 'stq/STQ', 'panoptic'),
     VIS=('VideoAPMetric', 'ap/AP', 'instance'),
@@ -81,6 +101,8 @@ METRIC = dict(
 def readouts(decoder, task, tracker):
     """The postprocessors of a cell with the tracker as each needs it, and those that refuse it."""
     tracker = TRACKERS[tracker]
+    if decoder == 'Diffusion':
+        return [(dict(MAPS, output=MAP_OUTPUT[task]), tracker)], []
     if task == 'VPS':
         return [(QUERY_PANOPTIC if decoder == 'Tube-Link' else PANOPTIC, tracker)], []
     if task == 'VSS':
@@ -97,7 +119,7 @@ def build(decoder, decoder_cfg, postprocessor=None, tracker=None, **kwargs):
         type='VideoSegmentor',
         data_preprocessor=dict(type='ClipDataPreprocessor', mean=[127.0] * 3, std=[128.0] * 3),
         backbone=BACKBONE,
-        neck=NECKS['Tube-Link' if decoder == 'Tube-Link' else 'K-Net'],
+        neck=NECKS.get(decoder, NECKS['K-Net']),
         decoder=decoder_cfg,
         postprocessor=postprocessor,
         tracker=tracker,
@@ -116,11 +138,11 @@ def trained(decoder, task):
         bias[: model.decoder.num_things] += 1
         bias[-1] -= 4
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    clips = [video(seed, frames=4 if decoder == 'Tube-Link' else 2, size=SIZE) for seed in (0, 1)]
+    clips = [video(seed, frames=FRAMES.get(decoder, 2), size=SIZE) for seed in (0, 1)]
     total, losses = model.parse_losses(model(**batch(model, *clips, training=True), mode='loss'))
     total.backward()
     torch.optim.AdamW(model.parameters(), lr=1e-3).step()
-    assert all(torch.isfinite(value).all() for value in losses.values()) and len(losses) > 2
+    assert all(torch.isfinite(value).all() for value in losses.values()) and len(losses) > 1
     moved = {name.split('.')[0] for name, p in model.named_parameters() if not torch.equal(p, before[name])}
     assert moved == {'backbone', 'neck', 'decoder'}
     return model.state_dict()
@@ -154,13 +176,13 @@ def score(model, task):
     return result.video_data_samples, table, judge.evaluate(len(result))[name]
 
 
-def check(frames, table, number, task):
+def check(frames, table, number, task, labels=range(4)):
     assert 0 <= number <= 1
     rows = [frame.pred_track_instances for frame in frames]
     tracked = {int(i) for row in rows for i in row.instances_id if i > 0}
     if task == 'VSS':  # nobody invents identities
         assert not tracked and len(table['ids']) == 0
-        assert all(frame.pred_sem_seg.sem_seg.max() < 4 for frame in frames)
+        assert {label for frame in frames for label in frame.pred_sem_seg.sem_seg.unique().tolist()} <= set(labels)
     else:
         ids = set(table.get('mask_ids', table['ids']).tolist())
         assert ids and tracked
@@ -168,19 +190,19 @@ def check(frames, table, number, task):
         assert all((row.instances_id[~row.is_thing] == 0).all() for row in rows)
 
 
-@pytest.mark.parametrize('tracker', TRACKERS)
 @pytest.mark.parametrize('task', METRIC)
-@pytest.mark.parametrize('decoder', DECODERS)
+@pytest.mark.parametrize(('decoder', 'tracker'), CELLS)
 def test_cell(decoder, task, tracker):
     possible, _ = readouts(decoder, task, tracker)
     assert possible  # every cell has a way
     for parts in possible:
         model = build(decoder, DECODERS[decoder][task], *parts, test_cfg=dict(window=2))
         model.load_state_dict(trained(decoder, task))
-        check(*score(model, task), task)
+        # maps know void, and a semantic read-out of a map leaves it
+        check(*score(model, task), task, [*range(4), VOID_LABEL] if decoder == 'Diffusion' else range(4))
 
 
-@pytest.mark.parametrize('tracker', TRACKERS)
+@pytest.mark.parametrize('tracker', QUERY_TRACKERS)
 @pytest.mark.parametrize('task', ['VPS', 'VIS'])
 @pytest.mark.parametrize('decoder', ['K-Net', 'Video K-Net'])
 def test_tubes_without_training(decoder, task, tracker):
@@ -204,8 +226,8 @@ REFUSED = {  # tracker: what the read-out that does not go with it says
 }
 
 
-@pytest.mark.parametrize('tracker', TRACKERS)
-@pytest.mark.parametrize('decoder', DECODERS)
+@pytest.mark.parametrize('tracker', QUERY_TRACKERS)
+@pytest.mark.parametrize('decoder', QUERY_DECODERS)
 def test_impossible_readouts_are_refused(decoder, tracker):
     _, impossible = readouts(decoder, 'VIS', tracker)
     for parts, reason in zip(impossible, REFUSED[tracker], strict=True):
@@ -213,8 +235,53 @@ def test_impossible_readouts_are_refused(decoder, tracker):
             build(decoder, DECODERS[decoder]['VIS'], *parts)
 
 
+@pytest.mark.parametrize(
+    ('tracker', 'reason'),
+    [
+        (TRACKERS['index'], 'KernelIndexTracker goes by queries'),
+        (dict(TRACKERS['index'], per_class=True), 'KernelIndexTracker goes by queries'),
+        (TRACKERS['query matching'], 'QueryMatchingTracker goes by queries'),
+        (TRACKERS['embedding'], 'QuasiDenseEmbeddingTracker goes by embeddings'),
+        (TRACKERS['tube memory'], 'TubeMemoryTracker goes by embeddings'),
+    ],
+)
+@pytest.mark.parametrize('task', METRIC)
+def test_maps_have_no_queries_and_no_embeddings(task, tracker, reason):
+    """An index of such segments would be none or the same for all of a class."""
+    reason += ', but DiffusionDecoder has none: use MaskIoUTracker or SORTBoxTracker, or DecoderIdTracker'
+    with pytest.raises(ValueError, match=f'model.tracker {reason}'):
+        build('Diffusion', DECODERS['Diffusion'][task], dict(MAPS, output=MAP_OUTPUT[task]), tracker)
+
+
+@pytest.mark.parametrize('decoder', QUERY_DECODERS)
+def test_queries_are_no_maps(decoder):
+    model = build(decoder, DECODERS[decoder]['VPS'], *readouts(decoder, 'VPS', 'decoder ids')[0][0])
+    with pytest.raises(ValueError, match="video 'video7', frame 0: DecoderIdTracker needs a decoder that tracks by"):
+        score(model, 'VPS')
+    model = build(decoder, DECODERS[decoder]['VPS'], MAPS, TRACKERS['mask IoU'])
+    with pytest.raises(
+        TypeError, match='MapPostprocessor needs a decoder that gives a MapPrediction, .*: use Panoptic'
+    ):
+        score(model, 'VPS')
+
+
+@pytest.mark.parametrize('postprocessor', [PANOPTIC, INSTANCE, AT_THE_END, SEMANTIC_MAP], ids=lambda x: x['type'])
+def test_maps_are_no_queries(postprocessor):
+    tracker = TRACKERS['query matching' if postprocessor is AT_THE_END else 'mask IoU']
+    model = build('Diffusion', TINY_DIFFUSION, postprocessor, tracker)
+    with pytest.raises(TypeError, match='ClipPrediction, got a MapPrediction: use MapPostprocessor|but this decoder'):
+        score(model, 'VPS')
+
+
+def test_codes_without_identities_give_no_instances():
+    semantic = dict(TINY_DIFFUSION, codec=dict(num_class_bits=3, num_id_bits=0))
+    reason = r"has one mask a class and no instances: use MapPostprocessor\(output='semantic'\)"
+    with pytest.raises(ValueError, match=f'gives instances of things, but DiffusionDecoder {reason}'):
+        build('Diffusion', semantic, dict(MAPS, output='instance'))
+
+
 @pytest.mark.parametrize('postprocessor', [INSTANCE, AT_THE_END], ids=['pairs', 'at_the_end'])
-@pytest.mark.parametrize('decoder', DECODERS)
+@pytest.mark.parametrize('decoder', QUERY_DECODERS)
 def test_semantic_decoders_give_no_instances(decoder, postprocessor):
     """Their read-out would always be empty."""
     reason = 'has no thing classes' if decoder == 'Tube-Link' else 'has one mask a class and no instances'
@@ -228,6 +295,7 @@ def test_semantic_decoders_give_no_instances(decoder, postprocessor):
         ('Video K-Net', 'VPS', 1, r'trains on pairs, the clips have 1 frame: set ClipSample\('),
         ('Video K-Net', 'VSS', 1, 'with fusion trains on pairs, the clips have 1 frame'),
         ('Tube-Link', 'VPS', 3, 'a key and a reference tube of equal length, the clips have 3 frames: set an even'),
+        ('Diffusion', 'VPS', 2, r'video video0: num_past=2 needs clips of 3 frames, got 2: set ClipSample\('),
     ],
 )
 def test_clips_that_a_decoder_cannot_train_on(decoder, task, frames, reason):

@@ -44,8 +44,8 @@ TINY_DIFFUSION = dict(
 )
 
 
-def tiny_diffusion_model(denoiser=None, mask_stride=4, postprocessor=None, **decoder):
-    """A model with random but fixed weights, whose untrained logits differ from pixel to pixel.
+def tiny_diffusion_config(denoiser=None, mask_stride=4, postprocessor=None, **decoder):
+    """Config of a small model.
 
     Args:
         denoiser: Arguments of the denoiser to change.
@@ -67,8 +67,17 @@ def tiny_diffusion_model(denoiser=None, mask_stride=4, postprocessor=None, **dec
     cfg['decoder']['denoiser'] = {**cfg['decoder']['denoiser'], **(denoiser or {})}
     cfg['postprocessor'] = dict(type='MapPostprocessor', **(postprocessor or {}))
     cfg['tracker'] = dict(type='DecoderIdTracker')
+    return cfg
+
+
+def tiny_diffusion_model(**changes):
+    """A model with random but fixed weights, whose untrained logits differ from pixel to pixel.
+
+    Args:
+        changes: Arguments of :func:`tiny_diffusion_config`.
+    """
     torch.manual_seed(0)
-    model = MODELS.build(cfg)
+    model = MODELS.build(tiny_diffusion_config(**changes))
     model.init_weights()
     for name, parameter in model.decoder.denoiser.named_parameters():
         if name.endswith(('conv_out.weight', 'conv2.weight')):

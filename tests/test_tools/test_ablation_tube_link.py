@@ -88,7 +88,8 @@ def test_a_table_may_have_columns_of_its_own(tool, tmp_path):
     row = f"config={str(config)!r}, rows=[dict(name='a', options={{}}, published=(47.4,))]"
     plan = tmp_path / 'plan.py'
     plan.write_text(
-        f"work_dir = {str(tmp_path / 'work')!r}\nseeds = (0,)\nmetrics = ('stq/STQ',)\npublished_metrics = ('stq/STQ',)\n"
+        f'work_dir = {str(tmp_path / "work")!r}\nseeds = (0,)\n'
+        "metrics = ('stq/STQ',)\npublished_metrics = ('stq/STQ',)\n"
         f"tables = [dict(name='one', {row}), "
         f"dict(name='two', metrics=('ap/AP', 'ap/AR10'), published_metrics=('ap/AP',), {row}), "
         f"dict(name='three', published_metrics=(), {row})]\n"

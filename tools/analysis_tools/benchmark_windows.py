@@ -116,8 +116,8 @@ def measure(model: nn.Module, length: int, window: int, args: argparse.Namespace
     )
 
 
-def apart(device: torch.device, function: Callable[..., dict], *values: Any) -> dict[str, Any]:
-    """Call a function in a process of its own, where that is possible."""
+def apart(device: torch.device, function: Callable[..., dict], *values: Any, name: str | None = None) -> dict[str, Any]:
+    """Call a function in a process of its own, where that is possible; errors call it ``name``."""
     if device.type != 'cpu':
         return function(*values)
     context = multiprocessing.get_context('fork')
@@ -129,9 +129,8 @@ def apart(device: torch.device, function: Callable[..., dict], *values: Any) -> 
         return receiver.recv()
     except EOFError:
         process.join()
-        raise SystemExit(
-            f'a run of {values[1]} frames ended with code {process.exitcode}: too little memory?'
-        ) from None
+        name = name or f'a run of {values[1]} frames'
+        raise SystemExit(f'{name} ended with code {process.exitcode}: too little memory?') from None
     finally:
         process.join()
 

@@ -5,6 +5,7 @@ import os.path as osp
 import time
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import mmengine
@@ -134,8 +135,8 @@ class VideoSegRunner(Runner):
             CheckpointMismatchError: If it does not fit.
         """
         checkpoint = load_checkpoint_file(filename, map_location, self.cfg.get('unsafe_load', False))
-        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_checkpoint_report(
+        load = partial(
+            load_checkpoint_report,
             self._bare_model,
             checkpoint,
             source=str(filename),
@@ -144,6 +145,12 @@ class VideoSegRunner(Runner):
             expected_meta=self._expected_meta(checkpoint),
             revise_keys=revise_keys,
         )
+        try:
+            self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        except RuntimeError:  # averaged weights that do not fit are reported like any others
+            load()
+            raise
+        load()
         self._has_loaded = True
         return checkpoint
 
@@ -307,12 +314,13 @@ class VideoSegRunner(Runner):
 
 
 def model_meta(model: nn.Module, classes: Any = None) -> dict[str, Any]:
-    """Decoder type, class names and number of things, as kept in a checkpoint's ``meta``."""
+    """Decoder type, class names, number of things and what the decoder adds, as kept in a checkpoint's ``meta``."""
     part = getattr(model, 'decoder', model)
     return {
         'decoder': type(part).__name__,
         'classes': None if classes is None else list(classes),
         'num_things': getattr(part, 'num_things', None),
+        **getattr(part, 'checkpoint_meta', dict)(),
     }
 
 

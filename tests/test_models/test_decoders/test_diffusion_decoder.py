@@ -78,6 +78,46 @@ def test_past_masks_matter_unless_dropped(model):
     assert loss_of(dropped, clip_of(4, 2, 3)) == pytest.approx(loss_of(dropped, other), rel=1e-6)
 
 
+def seen_past(model, *items):
+    """Class and identity codes (B, k, h, w) of the past masks that the denoiser is shown in training."""
+    shown, features, codec = [], model.decoder.denoiser.features, model.decoder.codec
+    model.decoder.denoiser.features = lambda bits, *args: shown.append(bits) or features(bits, *args)
+    try:
+        loss_of(model, *items)
+    finally:
+        del model.decoder.denoiser.features
+    past = shown[0][:, codec.num_bits :].unflatten(1, (-1, codec.num_bits))
+    return codec.decode_sign(past)
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(),
+        dict(num_stuff=0),
+        dict(codec=dict(num_class_bits=3, num_id_bits=0, scale=0.3)),
+        dict(codec=dict(num_class_bits=0, num_id_bits=3, scale=0.3), num_things=1, num_stuff=0),
+    ],
+    ids=['VPS', 'VIS', 'VSS', 'VOS'],
+)
+def test_past_masks_do_not_depend_on_the_batch(options):
+    """Beside a larger and longer clip, at any position: the same masks, identities named anew."""
+    model = tiny_diffusion_model(frame_dropout=0.0, **options)
+    clip, other = clip_of(4, 2, 3), clip_of(5, 3, 2, 4, item=video(8, frames=6, size=(96, 128)))
+    for frame in (*clip['data_samples'], *other['data_samples']):
+        if not model.decoder.num_stuff:
+            del frame.gt_sem_seg
+        frame.gt_instances.labels.clamp_(max=model.decoder.num_things - 1)
+    classes, ids = seen_past(model, clip)
+    assert classes.shape == (1, 2, 16, 24) and len(torch.stack([classes, ids]).flatten(1).unique(dim=1).T) > 2
+    assert not torch.equal(classes[:, 0] + ids[:, 0], classes[:, 1] + ids[:, 1])  # oldest and newest
+    for items, row in (((clip, other), 0), ((other, clip), 1), ((clip, clip), 1)):
+        found, names = (codes[row, :, :16, :24] for codes in seen_past(model, *items))
+        assert torch.equal(found, classes[0])
+        pairs = torch.stack([ids[0], names]).flatten(1).unique(dim=1).T.tolist()
+        assert len(pairs) == len({old for old, _ in pairs}) == len({new for _, new in pairs}) and pairs[0] == [0, 0]
+
+
 def test_corruption_is_part_of_training_only():
     spoilt = tiny_diffusion_model(frame_dropout=0.0, corruption=dict(drop_prob=1.0))
     dropped = tiny_diffusion_model(frame_dropout=1.0)
@@ -182,14 +222,26 @@ def test_chunks_give_the_same_loss(model):
     assert loss_of(chunked, item) == pytest.approx(loss_of(model, item), rel=1e-5)
 
 
+def test_more_objects_than_codes(model):
+    """Weak point 7: codes beyond the book were clamped, so that all instances became one."""
+    item = clip_of(4, 2, 3)
+    few = tiny_diffusion_model(codec=dict(num_class_bits=3, num_id_bits=1))
+    reason = r'video video3, frame 4: 2 identities, but the code book has 1: raise decoder\.codec\.num_id_bits'
+    with pytest.raises(ValueError, match=reason):
+        loss_of(few, item)
+    with pytest.raises(ValueError, match=r'the code book has 1: .*\(and max_ids, if it is set\)'):
+        loss_of(tiny_diffusion_model(max_ids=1), item)
+    assert loss_of(model, item) > 0
+
+
 # ---------------------------------------------------------------- arguments
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(num_things=5), r'8 class codes|num_class_bits=4'),
-        (dict(max_ids=9), 'num_id_bits=4'),
+        (dict(num_things=5, num_stuff=3), r'9 class codes .* do not fit into 3 bits, .*: set num_class_bits=4'),
+        (dict(max_ids=9), r'10 identity codes .* do not fit into 3 bits, .*: set num_id_bits=4'),
         (dict(identities='both'), "identities must be one of .*'both'"),
         (dict(id_draw='raw'), 'id_draw'),
         (dict(missing_past='zero'), 'missing_past'),
@@ -203,8 +255,6 @@ def test_chunks_give_the_same_loss(model):
     ],
 )  # fmt: skip
 def test_arguments_that_do_not_fit(arguments, message):
-    if arguments.get('num_things') == 5:
-        arguments = dict(arguments, num_stuff=3)
     with pytest.raises(ValueError, match=message):
         tiny_diffusion_model(**arguments)
 

@@ -11,6 +11,7 @@ from videoseg.models.layers.deformable_attention import (
     choose_sampling,
     sample_mmcv,
     sample_pytorch,
+    sample_rows,
 )
 
 SIZES = ((3, 5), (6, 9))
@@ -64,6 +65,36 @@ def test_plain_sampling_is_the_definition():
     locations = torch.rand(2, 4, 2, 2, 3, 2, dtype=torch.float64) * 1.4 - 0.2
     weights = torch.rand(2, 4, 2, 2, 3, dtype=torch.float64)
     torch.testing.assert_close(sample_pytorch(value, SIZES, locations, weights), loop(value, SIZES, locations, weights))
+
+
+@pytest.mark.parametrize('at_once', [1 << 18, 1])
+def test_sums_of_rows_are_the_same(monkeypatch, at_once):
+    """Corners far outside, on the border and at infinity too, with all frames at once and one by one."""
+    monkeypatch.setattr(deformable_attention, 'SAMPLES_AT_ONCE', at_once)
+    torch.manual_seed(2)
+    value = torch.randn(3, CELLS, 2, 4)
+    locations = torch.rand(3, 40, 2, 2, 3, 2) * 3 - 1
+    locations[:, 0], locations[:, 1], locations[:, 2], locations[:, 3] = 0, 1, 50, -50
+    weights = torch.rand(3, 40, 2, 2, 3)
+    cells = locations * torch.tensor([(w, h) for h, w in SIZES])[:, None] - 0.5
+    expected = sample_pytorch(value, SIZES, locations, weights)
+    torch.testing.assert_close(sample_rows(value, SIZES, cells, weights), expected, rtol=1e-5, atol=1e-5)
+    cells[:, 2] = torch.inf
+    assert not sample_rows(value, SIZES, cells, weights)[:, 2].any()
+
+
+def test_without_gradients_on_the_cpu_rows_are_summed(monkeypatch):
+    calls = []
+    monkeypatch.setattr(deformable_attention, 'sample_rows', lambda *args: calls.append(1) or sample_rows(*args))
+    module, (query, value, points) = attention(), inputs()
+    expected = module(query, value, points, SIZES)
+    assert not calls and expected.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(module(query, value, points, SIZES), expected, rtol=1e-5, atol=1e-6)
+        assert calls == [1]
+        double = [x.double() for x in (query, value, points)]
+        same = attention(torch.float64)(*double, SIZES)
+    assert calls == [1] and same.dtype == torch.float64  # grid_sample is as precise as the input
 
 
 def test_equals_the_module_of_mmcv():

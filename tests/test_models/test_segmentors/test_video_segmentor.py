@@ -9,6 +9,7 @@ from mmdet.structures import TrackDataSample
 from mmengine.model import BaseModule
 
 from tests.test_models.tiny_models import TINY, batch, tiny_model, video
+from videoseg.models.segmentors import video_segmentor
 from videoseg.models.segmentors.windows import window_meta
 from videoseg.registry import MODELS
 from videoseg.structures import VideoState
@@ -49,6 +50,26 @@ def test_predict_gives_objects_with_ids(model):
     assert (instances.instances_id[instances.is_thing] > 0).any()
     assert (instances.instances_id[~instances.is_thing] == 0).all()
     assert len(result.metainfo['tracks']['ids']) >= 2
+
+
+@pytest.mark.parametrize(('pixels', 'expected'), [(1, [1] * 5), (2 * 64 * 96, [2, 2, 1]), (1 << 20, [5])])
+def test_backbone_takes_large_frames_a_few_at_a_time(model, monkeypatch, pixels, expected):
+    """On a CPU, to predict only; the features are the same."""
+    inputs = batch(model, video(0))['inputs']
+    with torch.no_grad():
+        whole = model.extract_feat(inputs)
+    monkeypatch.setattr(video_segmentor, 'CPU_PIXELS', pixels)
+    sizes = []
+    hook = model.backbone.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    try:
+        with torch.no_grad():
+            feats = model.extract_feat(inputs)
+        model.extract_feat(inputs)
+    finally:
+        hook.remove()
+    assert sizes == [*expected, 5]  # with gradients all at once
+    torch.testing.assert_close(feats.mask_features, whole.mask_features, rtol=1e-3, atol=1e-4)
+    assert feats.num_frames == 5 and feats.images.shape == (5, 3, 64, 96)
 
 
 def test_frame_by_frame_equals_whole_video(model):

@@ -182,6 +182,21 @@ def test_estimates_are_clamped_on_demand():
     assert float(build(steps=2).sample(large, SHAPE, seeded(1, 2, 3)).x0.max()) == 5
 
 
+@pytest.mark.parametrize(('kind', 'td'), KINDS)
+def test_an_observer_sees_every_step_and_changes_nothing(kind, td):
+    sampler, seen = build(kind=kind, td=td, steps=5, clip=SCALE / 2), []
+    alone = sampler.sample(denoise, SHAPE, seeded(1, 2, 3))
+    sampler.observer = lambda step, result: seen.append((step, result))
+    watched = sampler.sample(
+        lambda x, gamma, _: (estimate_of(x, gamma.view(-1, 1, 1, 1)), gamma), SHAPE, seeded(1, 2, 3)
+    )
+    assert torch.equal(watched.x0, alone.x0)
+    assert [step for step, _ in seen] == [1, 2, 3, 4, 5]
+    assert torch.equal(seen[-1][1].x0, alone.x0) and seen[-1][1].logits is watched.logits
+    assert not torch.equal(seen[0][1].x0, seen[1][1].x0) and seen[0][1].logits[0] < seen[1][1].logits[0]
+    assert max(float(result.x0.abs().max()) for _, result in seen) == pytest.approx(SCALE / 2)
+
+
 def test_nan_names_step_and_sample():
     calls = []
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from videoseg.models.task_modules.row_chunks import map_rows
 
@@ -16,6 +17,20 @@ class Watched(nn.Conv2d):
     def forward(self, x):
         self.rows.append(x.shape[-2])
         return super().forward(x)
+
+
+class Sizes(TorchDispatchMode):
+    """Notes the size of every new tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and not function.is_view:
+            self.sizes.append(result.numel())
+        return result
 
 
 def squares(logits):
@@ -49,6 +64,16 @@ def test_what_is_kept_for_the_backward_pass_is_small():
 
     assert saved(None) >= 64 * 32 * 8
     assert saved(2) <= 4 * 32 * 8
+
+
+def test_only_the_gradient_as_a_whole_is_as_large_as_the_features():
+    """No chunk makes a gradient of the size of all rows, of which most would be 0."""
+    head, features = Watched(), torch.randn(1, 4, 64, 8, requires_grad=True)
+    (result,) = map_rows(squares, features, head=head, chunk=2)
+    total = result.sum()
+    with Sizes() as made:
+        total.backward()
+    assert max(made.sizes) == features.numel() and made.sizes.count(features.numel()) == 1
 
 
 def test_further_maps_are_cut_alike_and_without_gradients_nothing_is_repeated():

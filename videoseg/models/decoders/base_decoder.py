@@ -19,10 +19,12 @@ class BaseDecoder(BaseModule):
         num_things: Thing classes; labels below are things.
         num_stuff: Stuff classes.
         has_instances: Whether objects of one class are told apart.
+        embeds: Whether :meth:`embed` gives trackers vectors to compare.
     """
 
     clip_length: int | None = None
     has_instances = True
+    embeds = True
     num_things: int
     num_stuff: int
 
@@ -36,6 +38,10 @@ class BaseDecoder(BaseModule):
     @abstractmethod
     def loss(self, feats: PixelFeatures, data_samples: Sequence[TrackDataSample]) -> dict[str, Tensor]:
         """Losses of B clips with ground truth, given the features of their :meth:`seen_frames`."""
+
+    def checkpoint_meta(self) -> dict[str, str]:
+        """What fitting weights do not tell: kept in checkpoints, and compared when one is loaded."""
+        return {}
 
     def init_state(self, meta: FrameMeta) -> StateDict:
         """State of a fresh video: empty unless a decoder needs more."""

@@ -92,6 +92,7 @@ class DiffusionDecoder(BaseDecoder):
     """
 
     clip_length = 1
+    embeds = False
 
     def __init__(
         self,
@@ -176,6 +177,10 @@ class DiffusionDecoder(BaseDecoder):
                 out_channels=self.codec.num_outputs(self.loss_bits.kind),
             )
         )
+
+    def checkpoint_meta(self) -> dict[str, str]:
+        """The code book: the same channels may have another meaning."""
+        return dict(code_book=str(self.codes))
 
     # ---------------------------------------------------------------- training
 

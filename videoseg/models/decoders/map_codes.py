@@ -82,6 +82,10 @@ class MapCodes:
         self.num_classes = num_things + num_stuff + 1 if codec.num_class_bits else 1
         codec.check_capacity(self.num_classes, self.max_ids + 1)
 
+    def __str__(self) -> str:
+        bits = f'num_class_bits={self.codec.num_class_bits}, num_id_bits={self.codec.num_id_bits}'
+        return f'{bits}, scale={self.codec.scale:g}, identities={self.identities}'
+
     def of_clip(self, sample: TrackDataSample, order: ClipOrder, size: tuple[int, int]) -> ClipCodes:
         """Codes of a training clip at the size (h, w) of the masks, identities drawn with torch's global generator.
 

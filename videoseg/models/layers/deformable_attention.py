@@ -1,6 +1,7 @@
 """Multi-scale deformable attention on whatever device there is."""
 
 import functools
+import itertools
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Sizes = Sequence[tuple[int, int]]
+SAMPLES_AT_ONCE = 1 << 18
+"""Samples that :func:`sample_rows` works on at a time: 12 MiB of indices and weights."""
 SampleFunction = Callable[[Tensor, Sizes, Tensor, Tensor], Tensor]
 
 
@@ -37,6 +40,47 @@ def sample_pytorch(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tens
         samples = F.grid_sample(x, grids[:, :, level], mode='bilinear', padding_mode='zeros', align_corners=False)
         total = total + (samples * weights[:, None, :, level]).sum(-1)  # (B*M, D, Q)
     return total.reshape(batch, -1, queries).transpose(1, 2)
+
+
+def sample_rows(value: Tensor, sizes: Sizes, cells: Tensor, weights: Tensor) -> Tensor:
+    """:func:`sample_pytorch` for a CPU without gradients, some four times as fast.
+
+    A head's value at a cell is a row of memory, and what a query gets is a weighted sum of 4 L P rows: one
+    ``embedding_bag``. Maps get a border of zeros, so that corners outside need no test, and the frames are taken a few
+    at a time, so that the indices stay in the cache.
+
+    Args:
+        value: As there; gradients do not flow back.
+        sizes: As there.
+        cells: (B, Q, M, L, P, 2) x and y of the P samples in cells of the level, 0 at the centre of the first.
+        weights: (B, Q, M, L, P).
+
+    Returns:
+        (B, Q, M * D).
+    """
+    batch, queries, heads, levels, points = weights.shape
+    maps = [x.unflatten(1, size) for x, size in zip(value.split([h * w for h, w in sizes], dim=1), sizes, strict=True)]
+    rows = torch.cat([F.pad(x, (0, 0, 0, 0, 1, 2, 1, 2)).flatten(1, 2) for x in maps], dim=1)  # (B, S', M, D)
+    firsts = [0, *itertools.accumulate((h + 3) * (w + 3) for h, w in sizes)][:-1]
+    rights = torch.tensor(sizes, dtype=cells.dtype).flip(1).repeat_interleave(points, dim=0).flatten()  # (2 L P)
+    down = torch.tensor([(w + 3) * heads for _, w in sizes], dtype=torch.int32).repeat_interleave(points)
+    inner = torch.tensor([(x + w + 4) * heads for x, (_, w) in zip(firsts, sizes, strict=True)], dtype=torch.int32)
+    inner = inner.repeat_interleave(points) + torch.arange(heads, dtype=torch.int32)[:, None]  # (M, L P), of cell 0, 0
+    step = max(1, SAMPLES_AT_ONCE // weights[0].numel())
+    outputs = []
+    for xy, w, table in zip(cells.split(step), weights.split(step), rows.split(step), strict=True):
+        xy = torch.minimum(xy.flatten(3).clamp(min=-1), rights)
+        low = xy.floor()
+        (x, y), low = ((xy - low)[..., i::2] for i in range(2)), low.int()
+        frame = torch.arange(len(w), dtype=torch.int32) * table[0, :, :, 0].numel()
+        index = low[..., 0::2] * heads + low[..., 1::2] * down + inner + frame[:, None, None, None]
+        w = w.flatten(3)
+        right, lower = w * x, w * y
+        both = right * y
+        index = torch.cat([index, index + heads, index + down, index + (down + heads)], dim=-1).flatten(0, 2)
+        w = torch.cat([w - right - lower + both, right - both, lower - both, both], dim=-1).flatten(0, 2)
+        outputs.append(F.embedding_bag(index, table.flatten(0, 2), per_sample_weights=w, mode='sum'))
+    return torch.cat(outputs).view(batch, queries, -1)
 
 
 def sample_mmcv(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
@@ -178,10 +222,18 @@ class DeformableAttention(BaseModule):
         offsets = self.sampling_offsets(query).view(*shape, 2)
         weights = self.attention_weights(query).view(*shape[:3], -1)
         value = self.value_proj(value).view(batch, -1, self.num_heads, value.shape[-1] // self.num_heads)
-        precise = torch.promote_types(value.dtype, torch.float32)
+        dtype, precise = value.dtype, torch.promote_types(value.dtype, torch.float32)
         with torch.autocast(value.device.type, enabled=False):
             scale = reference_points.new_tensor([(w, h) for h, w in sizes], dtype=precise)  # (L, 2)
-            locations = reference_points.to(precise)[:, None, None, None] + offsets.to(precise) / scale[:, None]
-            weights = weights.to(precise).softmax(-1).view(shape)
-            output = choose_sampling(value.device)(value.to(precise), sizes, locations, weights)
-        return self.output_proj(output.to(value.dtype))
+            reference_points, offsets, weights, value = (
+                x.to(precise) for x in (reference_points, offsets, weights, value)
+            )
+            if value.device.type == 'cpu' and precise == torch.float32 and not torch.is_grad_enabled():
+                centres = (reference_points[:, None] * scale - 0.5).repeat_interleave(self.num_points, dim=1)
+                cells = (offsets.flatten(3) + centres.flatten(1)[:, None]).view_as(offsets)
+                weights = weights.flatten(0, 2).t().softmax(0).t().contiguous()  # over rows: faster than short columns
+                output = sample_rows(value, sizes, cells, weights.view(shape))
+            else:
+                locations = reference_points[:, None, None, None] + offsets / scale[:, None]
+                output = choose_sampling(value.device)(value, sizes, locations, weights.softmax(-1).view(shape))
+        return self.output_proj(output.to(dtype))

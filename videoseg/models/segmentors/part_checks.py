@@ -53,12 +53,15 @@ def check_parts(decoder: nn.Module, postprocessor: Any, tracker: Any) -> None:
             f'model.tracker {type(tracker).__name__} gives the mean of the class logits so far, of which {name} would '
             'take the mean again: set model.tracker.average_logits=False'
         )
-    compared = 'queries' if gives_maps and tracker.needs_queries else 'embeddings' if tracker.needs_embeddings else ''
-    if compared == 'queries' or compared and not decoder.embeds:
-        raise ValueError(
-            f'model.tracker {type(tracker).__name__} goes by {compared}, but {type(decoder).__name__} has none: use '
-            'MaskIoUTracker or SORTBoxTracker, or DecoderIdTracker if it tracks by itself'
-        )
+    lacking = dict(
+        queries=tracker.needs_queries and gives_maps, embeddings=tracker.needs_embeddings and not decoder.embeds
+    )
+    for what, lacks in lacking.items():
+        if lacks:
+            raise ValueError(
+                f'model.tracker {type(tracker).__name__} goes by {what}, but {type(decoder).__name__} has none: use '
+                'MaskIoUTracker or SORTBoxTracker, or DecoderIdTracker if it tracks by itself'
+            )
     if postprocessor.repeats_queries and tracker.ids_are_queries:
         raise ValueError(
             f'model.tracker {type(tracker).__name__} gives a query one id, but {name} takes it under several classes: '

@@ -16,6 +16,9 @@ from videoseg.structures.ids import VOID_LABEL
 from videoseg.structures.video_state import StateDict
 from videoseg.structures.windows import check_windows
 
+CPU_PIXELS = 1 << 16
+"""Pixels of the frames that a backbone gets at once on a CPU, at least one frame: measured with EfficientNet-Lite0."""
+
 
 @MODELS.register_module()
 class VideoSegmentor(BaseSegmentor):
@@ -79,12 +82,19 @@ class VideoSegmentor(BaseSegmentor):
         """
         num_frames = inputs.shape[1]
         images = inputs.flatten(0, 1)
-        x = self.backbone(images)
+        x = self._pyramid(images)
         for neck in self.neck[:-1]:
             x = neck(x)
         feats = self.neck[-1](x, num_frames)
         feats.images = images
         return feats
+
+    def _pyramid(self, images: Tensor) -> Sequence[Tensor]:
+        """Levels of the backbone; on a CPU frame by frame where they are large, which its caches reward."""
+        rows = max(1, CPU_PIXELS // images[0, 0].numel())
+        if images.device.type != 'cpu' or torch.is_grad_enabled() or self.training or len(images) <= rows:
+            return self.backbone(images)
+        return [torch.cat(level) for level in zip(*(self.backbone(x) for x in images.split(rows)), strict=True)]
 
     def loss(self, inputs: Tensor, data_samples: Sequence[TrackDataSample]) -> dict[str, Tensor]:
         """Losses of B clips (B, T, 3, H, W) with ground truth."""

@@ -69,6 +69,10 @@ class BitSampler:
         self_conditioning: Hand the network its last estimate, zeros at first.
         self_conditioning_ema: Share of the older estimates in it.
 
+    Attributes:
+        observer: Called with the step, counted from 1, and its :class:`SampleResult`, which it must not change, after
+            every call of the network; None: nobody watches.
+
     Raises:
         ValueError: For an unknown kind, fewer than 1 or more than 1000 steps, a negative td, td with DPM-Solver++, or
             an average outside [0, 1) or of estimates that nobody gets.
@@ -102,6 +106,7 @@ class BitSampler:
         self.clip = clip
         self.self_conditioning = self_conditioning
         self.self_conditioning_ema = self_conditioning_ema
+        self.observer: Callable[[int, SampleResult], None] | None = None
         name, options = _SCHEDULERS[kind]
         if kind != 'dpmsolver++':
             options = {**options, 'clip_sample': False}
@@ -164,6 +169,8 @@ class BitSampler:
             self._check_finite(estimate, number, len(pairs))
             if self.clip is not None:
                 estimate = estimate.clamp(-self.clip, self.clip)
+            if self.observer is not None:
+                self.observer(number, SampleResult(estimate, logits))
             if fed is not None:
                 share = self.self_conditioning_ema if number > 1 else 0.0
                 fed = share * fed + (1 - share) * estimate

@@ -47,7 +47,7 @@ def map_rows(
         return run(outputs, *maps)
     again = torch.is_grad_enabled()
     parts = []
-    for start in range(0, rows, chunk):
-        own = [x[..., start : start + chunk, :] for x in (outputs, *maps)]
+    # split, not slices: the gradient of each slice would be as large as the whole map
+    for own in zip(*(x.split(chunk, dim=-2) for x in (outputs, *maps)), strict=True):
         parts.append(checkpoint(run, *own, use_reentrant=False) if again else run(*own))
     return tuple(torch.cat(pieces, dim=-2) for pieces in zip(*parts, strict=True))
