@@ -13,15 +13,15 @@ _base_ = [
 train_pipeline = [dict(type='ClipSample', offsets=(-2, -1), num_refs=2), *_base_.train_pipeline[1:]]
 # frames that are learnt: as many as in Video K-Net's two pairs
 train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline))
-model = dict(decoder=dict(num_things=3, num_stuff=8, codec=dict(num_class_bits=4, num_id_bits=6)))
+model = dict(decoder=dict(num_things=3, num_stuff=8, codec=dict(num_class_bits=4, num_id_bits=5)))
 channels_last = True
 
 max_iters = 1600
 train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, fused=True),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05, fused=True),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),  # as fast as in Video K-Net
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

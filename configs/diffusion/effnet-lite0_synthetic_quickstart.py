@@ -19,8 +19,8 @@ max_iters = 2450
 train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max_iters + 1)  # the test comes after it
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, fused=True),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.2))),  # as Video K-Net
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05, fused=True),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),  # as fast as in Video K-Net
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

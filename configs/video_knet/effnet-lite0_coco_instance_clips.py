@@ -1,7 +1,7 @@
 """The small clip K-Net trained on pseudo clips of COCO images alone: the start of a training on few real clips.
 
     python tools/train.py configs/video_knet/effnet-lite0_coco_instance_clips.py --work-dir work_dirs/coco_clips
-    python tools/train.py configs/video_knet/effnet-lite0_davis16_multi.py --work-dir work_dirs/davis16_multi_from_coco \\
+    python tools/train.py configs/video_knet/effnet-lite0_davis16_multi.py --work-dir work_dirs/davis16_multi_from \\
         --cfg-options load_from=work_dirs/coco_clips/iter_1200.pth
 
 Schedule, model and tests (validation clips of davis16_multi) are those of effnet-lite0_davis16_multi.py.

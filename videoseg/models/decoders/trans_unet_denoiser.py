@@ -106,6 +106,8 @@ class TransUNetDenoiser(BaseDenoiser):
         num_heads: Its attention heads.
         time_channels: Width of the noise level's embedding.
         dropout: Inside the residual blocks.
+        bit_skip: Show the bits to the last convolution as well. Ours: in a narrow network they are a small part of what
+            it sees, and go unused for thousands of iterations (docs/diffusion.md).
         init_cfg: mmengine initialisation.
     """
 
@@ -123,11 +125,13 @@ class TransUNetDenoiser(BaseDenoiser):
         num_heads: int = 8,
         time_channels: int = 512,
         dropout: float = 0.0,
+        bit_skip: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(bit_channels, cond_channels, token_channels, out_channels, init_cfg)
         self.base_channels = base_channels
         self.num_blocks = num_blocks
+        self.bit_skip = bit_skip
         widths = [base_channels * m for m in multipliers]
         self.time_mlp = nn.Sequential(
             nn.Linear(base_channels, time_channels), nn.SiLU(), nn.Linear(time_channels, time_channels), nn.SiLU()
@@ -153,7 +157,7 @@ class TransUNetDenoiser(BaseDenoiser):
             if level > 0:
                 self.up_convs.append(nn.Conv2d(width, width, 3, padding=1))
         self.norm_out = _norm(channels)
-        self.conv_out = _almost_zero(nn.Conv2d(channels, out_channels, 1))
+        self.conv_out = _almost_zero(nn.Conv2d(channels + bit_channels * bit_skip, out_channels, 1))
 
     def features(self, bits: Tensor, cond: Tensor, tokens: Tensor, gamma: Tensor) -> Tensor:
         """See :meth:`BaseDenoiser.features`."""
@@ -175,7 +179,8 @@ class TransUNetDenoiser(BaseDenoiser):
                 x = next(blocks)(torch.cat([x, skips.pop()], dim=1), time)
             if level < len(self.up_convs):
                 x = self.up_convs[level](F.interpolate(x, skips[-1].shape[-2:], mode='nearest'))
-        return F.silu(self.norm_out(x))
+        x = F.silu(self.norm_out(x))
+        return torch.cat([x, bits], dim=1) if self.bit_skip else x
 
     def head(self, features: Tensor) -> Tensor:
         """See :meth:`BaseDenoiser.head`."""
