@@ -54,6 +54,19 @@ def test_head_works_on_a_few_rows():
         torch.testing.assert_close(rows, model(*given))
 
 
+def test_bit_skip_shows_the_last_convolution_the_bits():
+    model = TransUNetDenoiser(
+        **SIZES, base_channels=16, bottom_channels=32, num_layers=1, num_heads=4, time_channels=32, bit_skip=True
+    )
+    given = inputs()
+    with torch.no_grad():
+        features = model.features(*given)
+        assert torch.equal(features[:, -30:], given[0])
+        model.conv_out.weight[:, :-30] = 0
+        expected = torch.einsum('ob,nbhw->nohw', model.conv_out.weight[:, -30:, 0, 0], given[0])
+        torch.testing.assert_close(model(*given), expected, rtol=1e-4, atol=1e-8)
+
+
 def test_starts_at_almost_zero():
     """Last convolutions of the network and of every block: small enough to be nothing, with gradients."""
     torch.manual_seed(0)
