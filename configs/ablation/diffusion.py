@@ -8,6 +8,7 @@ iterations, and the evaluators. What differs, since it belongs to the methods:
 
 * Clips: Video K-Net learns both frames of 2 pairs at most 2 frames apart; diffusion the latest frame of 4 clips, given
   the true masks of the two before it, whose images it does not see.
+* All but the backbone learns at twice the rate in diffusion, whose identities need it (docs/diffusion.md).
 * After the FPN: SemanticFPN and kernels on features of stride 8, whose masks are enlarged bilinearly; or PyramidMerge
   and a U-Net on codes of stride 4, enlarged by nearest neighbour.
 * Diffusion is tested with averaged weights (EMA), as published; Video K-Net with the last ones.
@@ -27,6 +28,15 @@ corruption = {
     'model.decoder.corruption.boundary_prob': 0.5,
     'model.decoder.corruption.swap_prob': 0.1,
     'model.decoder.corruption.drop_prob': 0.05,
+}
+# identities without a past to go on with: half of the past masks void, from the weights of another row
+second_stage = {
+    **corruption,
+    'model.decoder.frame_dropout': 0.5,
+    'train_cfg.max_iters': 1200,
+    'train_cfg.val_interval': 1201,
+    'param_scheduler.1.end': 1200,
+    'optim_wrapper.optimizer.lr': 1e-3,
 }
 # the filter of the result counts pixels of the image, this one codes of 4x4 pixels
 filtered = {'model.decoder.feed_back': 'filtered', 'model.decoder.segments.min_pixels': 3}
@@ -84,6 +94,11 @@ def rows_of(video_knet, options):
             'corruption',
         ),
         *steps_rows('past masks corrupted in training', 'corruption', (1, 20), {**options, **corruption}),
+        {
+            **diffusion('second_stage', '1200 further iterations, half of the past masks dropped', second_stage),
+            'start': 'corruption',
+        },
+        *steps_rows('second stage', 'second_stage', (1, 2, 10, 20), {**options, **second_stage}),
         diffusion('no_past', 'diffusion without past masks', no_past),
         diffusion(
             'no_past_mask_iou', 'diffusion without past masks, ids by mask IoU', {**no_past, **by_mask_iou}, 'no_past'

@@ -120,7 +120,7 @@ def test_trains_tests_and_draws(name, tmp_path, monkeypatch):
 def test_weights_of_another_code_book(tmp_path, monkeypatch):
     """Also where all weights would fit: three bits for classes and five for identities, or the other way round."""
     project = Project('effnet-lite0_synthetic_quickstart', tmp_path, monkeypatch)
-    project.runner('train').train()
+    project.runner('train', codec=dict(num_class_bits=3, num_id_bits=5, scale=0.3)).train()
     codec = dict(num_class_bits=5, num_id_bits=3, scale=0.3)
     with pytest.raises(CheckpointMismatchError) as raised:
         project.runner('test', project.weights, codec=codec).test()

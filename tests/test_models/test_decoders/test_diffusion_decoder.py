@@ -216,6 +216,22 @@ def test_training_encodes_only_the_frames_it_looks_at(frame_difference):
     assert torch.equal(seen[0], torch.stack(wanted))
 
 
+@pytest.mark.parametrize('frame_difference', [False, True])
+def test_features_of_whole_clips_are_refused(frame_difference):
+    model = tiny_diffusion_model(frame_difference=frame_difference)
+    data = batch(model, clip_of(4, 2, 3), clip_of(2, 3, 4), training=True)
+    wanted = model.decoder.seen_frames(data['data_samples'])
+    with torch.no_grad():
+        reason = rf'needs the features of seen_frames \({1 + frame_difference} of a clip\), got those of 3'
+        with pytest.raises(ValueError, match=f'DiffusionDecoder.loss {reason}'):
+            model.decoder.loss(model.extract_feat(data['inputs']), data['data_samples'])
+        chosen = torch.stack([clip[frames] for clip, frames in zip(data['inputs'], wanted, strict=True)])
+        torch.manual_seed(0)
+        losses = model.decoder.loss(model.extract_feat(chosen), data['data_samples'])
+        torch.manual_seed(0)
+        assert losses['loss_bits'] == model(**data, mode='loss')['loss_bits']
+
+
 def test_chunks_give_the_same_loss(model):
     item = clip_of(4, 2, 3)
     chunked = tiny_diffusion_model(frame_dropout=0.0, loss_bits=dict(chunk=5))

@@ -83,6 +83,32 @@ def test_sums_of_rows_are_the_same(monkeypatch, at_once):
     assert not sample_rows(value, SIZES, cells, weights)[:, 2].any()
 
 
+@pytest.mark.parametrize('heads', [1, 2, 3])
+@pytest.mark.parametrize('axis', [0, 1])
+def test_what_is_not_a_number_stays_where_it_is(heads, axis):
+    """One place of one query and head: its output is none either, and the others are as before."""
+    torch.manual_seed(3)
+    value, weights = torch.randn(2, CELLS, heads, 4), torch.rand(2, 5, heads, 2, 3)
+    cells = torch.rand(2, 5, heads, 2, 3, 2) * 6 - 1
+    expected = sample_rows(value, SIZES, cells, weights).unflatten(2, (heads, 4))
+    cells[1, 2, heads - 1, 1, 0, axis] = torch.nan
+    found = sample_rows(value, SIZES, cells, weights).unflatten(2, (heads, 4))
+    expected[1, 2, heads - 1] = torch.nan
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize(('batch', 'queries'), [(0, 7), (2, 0)])
+def test_nothing_to_sample(batch, queries):
+    value, weights = torch.randn(batch, CELLS, 2, 4), torch.rand(batch, queries, 2, 2, 3)
+    assert sample_rows(value, SIZES, torch.rand(*weights.shape, 2), weights).shape == (batch, queries, 8)
+    for gradients in (False, True):
+        with torch.set_grad_enabled(gradients):
+            found = attention()(
+                torch.randn(batch, queries, 16), torch.randn(batch, CELLS, 16), torch.rand(queries, 2), SIZES
+            )
+        assert found.shape == (batch, queries, 16)
+
+
 def test_without_gradients_on_the_cpu_rows_are_summed(monkeypatch):
     calls = []
     monkeypatch.setattr(deformable_attention, 'sample_rows', lambda *args: calls.append(1) or sample_rows(*args))

@@ -28,7 +28,8 @@ class KittiStepBenchmark(PanopticBenchmark):
         metrics: Some of stq, vpq, pq, vss, vc. Default stq, vpq.
         windows: Window sizes. Default 1, 2, 4, 6.
         options: See :class:`PanopticBenchmark`; and ``void_raw_id``, class of void pixels, 255.
-        classes: Json list of ``{id, name, isthing}``. Default: the 19 Cityscapes classes, person and car are things.
+        classes: The classes, or a json list of ``{id, name, isthing}``. Default: the 19 Cityscapes classes, person and
+            car are things.
     """
 
     default_options: ClassVar[Mapping[str, Any]] = {**PanopticBenchmark.default_options, 'void_raw_id': 255}
@@ -40,10 +41,12 @@ class KittiStepBenchmark(PanopticBenchmark):
         metrics: Sequence[str] | None = None,
         windows: Sequence[int] | None = None,
         options: Mapping[str, Any] | None = None,
-        classes: str | Path | None = None,
+        classes: ClassTable | str | Path | None = None,
     ) -> None:
         super().__init__(gt, pred, metrics, windows, options)
-        self.table = ClassTable.from_file(classes) if classes else ClassTable.cityscapes(THINGS)
+        if not isinstance(classes, ClassTable):
+            classes = ClassTable.from_file(classes) if classes else ClassTable.cityscapes(THINGS)
+        self.table = classes
         self.step = KittiStep(self.table.ids, self.options['void_raw_id'])
         self.frames = list_frames(self.gt)
         if not self.frames:

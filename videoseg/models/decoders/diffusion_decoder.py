@@ -196,9 +196,15 @@ class DiffusionDecoder(BaseDecoder):
         """Loss of the latest frame of B clips, given the features of their :meth:`seen_frames`.
 
         Raises:
-            ValueError: If clips are shorter than k + 1 frames (see ``missing_past``), or have more identities than
-                there are codes.
+            ValueError: If the features are of more or fewer frames, clips are shorter than k + 1 frames (see
+                ``missing_past``), or have more identities than there are codes.
         """
+        seen = 1 + self.frame_difference
+        if feats.num_frames != seen:
+            raise ValueError(
+                f'DiffusionDecoder.loss needs the features of seen_frames ({seen} of a clip), got those of '
+                f'{feats.num_frames}: encode only these, as VideoSegmentor does, or use PixelFeatures.select_frames'
+            )
         orders = self._orders(data_samples)
         size = feats.mask_features.shape[-2:]
         clips = [self.codes.of_clip(s, order, size) for s, order in zip(data_samples, orders, strict=True)]
@@ -214,7 +220,7 @@ class DiffusionDecoder(BaseDecoder):
         if self.frame_difference:
             before, latest = self._small_images(feats).unflatten(0, (-1, 2)).unbind(1)
             difference = latest - before
-        conditions = self._conditions(feats.select_frames([-1]), past, difference)
+        conditions = self._conditions(feats.select_frames([feats.num_frames - 1]), past, difference)
         noisy = self.sampler.schedule.add_noise(clean, noise, gamma)
         estimate = None
         if self.self_conditioning:

@@ -36,10 +36,10 @@ def sample_pytorch(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tens
     weights = weights.transpose(1, 2).flatten(0, 1)  # (B*M, Q, L, P)
     total: Tensor | float = 0.0
     for level, (x, (h, w)) in enumerate(zip(maps, sizes, strict=True)):
-        x = x.permute(0, 2, 3, 1).reshape(batch * heads, -1, h, w)
+        x = x.permute(0, 2, 3, 1).reshape(batch * heads, x.shape[-1], h, w)
         samples = F.grid_sample(x, grids[:, :, level], mode='bilinear', padding_mode='zeros', align_corners=False)
         total = total + (samples * weights[:, None, :, level]).sum(-1)  # (B*M, D, Q)
-    return total.reshape(batch, -1, queries).transpose(1, 2)
+    return total.reshape(batch, heads * value.shape[-1], queries).transpose(1, 2)
 
 
 def sample_rows(value: Tensor, sizes: Sizes, cells: Tensor, weights: Tensor) -> Tensor:
@@ -66,13 +66,14 @@ def sample_rows(value: Tensor, sizes: Sizes, cells: Tensor, weights: Tensor) -> 
     down = torch.tensor([(w + 3) * heads for _, w in sizes], dtype=torch.int32).repeat_interleave(points)
     inner = torch.tensor([(x + w + 4) * heads for x, (_, w) in zip(firsts, sizes, strict=True)], dtype=torch.int32)
     inner = inner.repeat_interleave(points) + torch.arange(heads, dtype=torch.int32)[:, None]  # (M, L P), of cell 0, 0
-    step = max(1, SAMPLES_AT_ONCE // weights[0].numel())
+    step = max(1, SAMPLES_AT_ONCE // max(1, math.prod(weights.shape[1:])))
     outputs = []
     for xy, w, table in zip(cells.split(step), weights.split(step), rows.split(step), strict=True):
         xy = torch.minimum(xy.flatten(3).clamp(min=-1), rights)
         low = xy.floor()
-        (x, y), low = ((xy - low)[..., i::2] for i in range(2)), low.int()
-        frame = torch.arange(len(w), dtype=torch.int32) * table[0, :, :, 0].numel()
+        x, y = ((xy - low)[..., i::2] for i in range(2))
+        low = low.nan_to_num(-1).int()  # what is not a number has none as a fraction too, and so in its weights
+        frame = torch.arange(len(w), dtype=torch.int32) * math.prod(table.shape[1:3])
         index = low[..., 0::2] * heads + low[..., 1::2] * down + inner + frame[:, None, None, None]
         w = w.flatten(3)
         right, lower = w * x, w * y
@@ -80,7 +81,7 @@ def sample_rows(value: Tensor, sizes: Sizes, cells: Tensor, weights: Tensor) -> 
         index = torch.cat([index, index + heads, index + down, index + (down + heads)], dim=-1).flatten(0, 2)
         w = torch.cat([w - right - lower + both, right - both, lower - both, both], dim=-1).flatten(0, 2)
         outputs.append(F.embedding_bag(index, table.flatten(0, 2), per_sample_weights=w, mode='sum'))
-    return torch.cat(outputs).view(batch, queries, -1)
+    return torch.cat(outputs).view(batch, queries, heads * value.shape[-1])
 
 
 def sample_mmcv(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
@@ -220,8 +221,8 @@ class DeformableAttention(BaseModule):
         batch, queries = query.shape[:2]
         shape = (batch, queries, self.num_heads, self.num_levels, self.num_points)
         offsets = self.sampling_offsets(query).view(*shape, 2)
-        weights = self.attention_weights(query).view(*shape[:3], -1)
-        value = self.value_proj(value).view(batch, -1, self.num_heads, value.shape[-1] // self.num_heads)
+        weights = self.attention_weights(query).view(*shape[:3], self.num_levels * self.num_points)
+        value = self.value_proj(value).unflatten(2, (self.num_heads, -1))
         dtype, precise = value.dtype, torch.promote_types(value.dtype, torch.float32)
         with torch.autocast(value.device.type, enabled=False):
             scale = reference_points.new_tensor([(w, h) for h, w in sizes], dtype=precise)  # (L, 2)

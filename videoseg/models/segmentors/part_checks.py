@@ -25,7 +25,7 @@ def check_parts(decoder: nn.Module, postprocessor: Any, tracker: Any) -> None:
         TypeError: If postprocessor or tracker lacks a method or attribute of its base class.
         ValueError: If the postprocessor reads only things of a decoder without any, or the tracker's ids are not those
             that the postprocessor needs, or both would average class logits over time, or the tracker goes by queries
-            or embeddings that the decoder does not have.
+            and the postprocessor reads maps, or by embeddings that the decoder does not have.
     """
     _check_contract('postprocessor', postprocessor)
     _check_contract('tracker', tracker)
@@ -53,14 +53,15 @@ def check_parts(decoder: nn.Module, postprocessor: Any, tracker: Any) -> None:
             f'model.tracker {type(tracker).__name__} gives the mean of the class logits so far, of which {name} would '
             'take the mean again: set model.tracker.average_logits=False'
         )
-    lacking = dict(
-        queries=tracker.needs_queries and gives_maps, embeddings=tracker.needs_embeddings and not decoder.embeds
-    )
+    lacking = {
+        f'queries, but {name} reads maps, which have none': tracker.needs_queries and gives_maps,
+        f'embeddings, but {type(decoder).__name__} has none': tracker.needs_embeddings and not decoder.embeds,
+    }
     for what, lacks in lacking.items():
         if lacks:
             raise ValueError(
-                f'model.tracker {type(tracker).__name__} goes by {what}, but {type(decoder).__name__} has none: use '
-                'MaskIoUTracker or SORTBoxTracker, or DecoderIdTracker if it tracks by itself'
+                f'model.tracker {type(tracker).__name__} goes by {what}: use MaskIoUTracker or SORTBoxTracker, or '
+                'DecoderIdTracker if the decoder tracks by itself'
             )
     if postprocessor.repeats_queries and tracker.ids_are_queries:
         raise ValueError(
