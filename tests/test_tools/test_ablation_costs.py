@@ -63,6 +63,8 @@ def test_rows_that_were_run_are_measured_with_their_options(tool, tmp_path, caps
     content = json.loads(table.costs.read_text())
     rows = content['rows']
     assert list(rows) == ['many', 'few'] and 'first test video' in content['how']
+    marks = [row.runs[1].settings_sha256() for row in table.rows[:2]]
+    assert [row['settings_sha256'] for row in rows.values()] == marks and marks[0] != marks[1]
     for row in rows.values():
         assert row['parameters'] == sum(x.numel() for x in model.parameters())
         assert row['decoder'] == sum(x.numel() for x in model.decoder.parameters())

@@ -66,6 +66,36 @@ def test_every_run_is_a_line(tool, tmp_path, capsys):
     assert 'Window 3: 1.00' not in printed or ratio == pytest.approx(1, abs=0.01)
 
 
+def test_parts_of_every_window_sum_to_its_total(tool, tmp_path, capsys):
+    out = tmp_path / 'numbers.json'
+    size = ['--shape', '64', '96', '--lengths', '5', '--windows', '1', '3', '--repeats', '1']
+    tool.main([OURS, '--parts', *size, '--out', str(out)])
+    numbers, printed = json.loads(out.read_text()), capsys.readouterr().out
+    assert [(row['frames'], row['window']) for row in numbers['parts']] == [(5, 1), (5, 3)]
+    for row in numbers['parts']:
+        names = ['backbone', 'neck', 'decoder', 'post-processing', 'tracker', 'other', 'total']
+        assert list(row['ms']) == names and all(value > 0 for value in row['ms'].values())
+        *parts, total = row['ms'].values()
+        assert sum(parts) == pytest.approx(total) and row['fps'] == pytest.approx(1e3 / total)
+        assert f'| {row["window"]} | {parts[0]:.1f} | {parts[1]:.1f} | ' in printed
+    assert numbers['parts'][1]['ms']['decoder'] < numbers['parts'][0]['ms']['decoder']  # 2 calls, not 5
+    assert 'warmed up\nrepeat 1 of 1' in printed and '64x96' in printed and 'medians of 1.' in printed
+
+
+def test_repeats_take_the_windows_in_turns(tool, models, monkeypatch):
+    seen, cost = [], {1: [9.0, 2.0, 6.0, 4.0], 2: [9.0, 1.0, 1.0, 8.0]}
+
+    def stream(model, footage, length, window, args, clock):
+        seen.append(window)
+        return cost[window].pop(0), None
+
+    monkeypatch.setattr(tool, 'stream', stream)
+    args = ['--parts', '--shape', '64', '96', '--windows', '1', '2', '--lengths', '10', '--repeats', '3']
+    rows = tool.measure_parts(copy.deepcopy(models[0]), tool.parse_args([OURS, *args]))
+    assert seen == [1, 2] * 4  # the first turn is not counted
+    assert [row['ms']['total'] for row in rows] == [400, 100]
+
+
 def test_a_run_does_not_find_the_memory_of_another(tool):
     def allocate(size, pid):
         memory = tool.PeakMemory(CPU)
@@ -88,6 +118,8 @@ def test_a_run_that_ends_is_named(tool):
         (['--windows', '0'], '--windows 0: must be at least 1'),
         (['--lengths', '4', '-1'], '--lengths -1: must be at least 1'),
         (['--overlap', '-1'], '--overlap and --long: must be at least 0'),
+        (['--parts', '--repeats', '0'], '--repeats 0: must be at least 1'),
+        (['--parts', '--peer', PEER], '--parts is of the model alone'),
         (['--out', 'numbers.md'], 'numbers.md: the name must end with .json'),
     ],
 )

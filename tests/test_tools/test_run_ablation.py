@@ -63,6 +63,8 @@ class Scripts:
             score = next(self.scores)
             out = Path(command[command.index('--out') + 1])
             out.write_text(json.dumps({'metrics': {'stq/STQ': score, 'vpq/VPQ': score / 2}}))
+            if '--pred-dir' in command:
+                Path(command[command.index('--pred-dir') + 1]).mkdir(exist_ok=True)
 
     def lines(self):
         return [' '.join([Path(c[0]).stem, *c[2:]]) for c in self.commands]
@@ -177,13 +179,6 @@ def test_choice_that_does_not_exist(tool, monkeypatch, plan, capsys, option):
     assert f'{option[0]} {option[1]}: there are' in capsys.readouterr().err
 
 
-def test_a_script_that_fails_shows_the_end_of_its_log(tool, tmp_path):
-    script = tmp_path / 'train.py'
-    script.write_text("raise SystemExit('no such data')\n")
-    with pytest.raises(RuntimeError, match='no such data'):
-        tool.call([str(script)], tmp_path / 'log')
-
-
 MORE_TABLES = """
     dict(
         name='two',
@@ -242,7 +237,30 @@ def test_tables_on_request_and_rows_that_do_not_start_there(tool, monkeypatch, l
     assert [line.split(' ')[0] for line in lines] == ['train', 'train', 'test', 'train', 'test']
     assert lines[1].endswith(f'load_from={work}/start/iter_5.pth')
     assert lines[3].endswith(f'load_from={work}/alone/seed3/iter_5.pth')
-    assert 'Of the trained rows, "Started" start from' in capsys.readouterr().out
+    assert f'Of the trained rows, "Started" starts from `{tmp_path}/config.py`' in capsys.readouterr().out
+
+
+def test_the_start_of_several_rows_and_of_none(tool, long_plan):
+    text = long_plan.read_text()
+    long_plan.write_text(text.replace("title='On', options={}, start='alone'", "title='On', options={}"))
+    assert 'Of the trained rows, "Started", "On" start from' in tool.report(tool.read_plan(str(long_plan))[0])
+    for old in ("dict(name='started', title='Started', options={}),", "start='alone'"):
+        assert old in text
+        text = text.replace(old, '' if old.endswith(',') else 'start=None')
+    long_plan.write_text(text)
+    report = tool.report(tool.read_plan(str(long_plan))[0])
+    assert 'rows start from' not in report.split('### Elsewhere')[1]
+    assert 'All rows start from' in report.split('### Second set')[0]
+
+
+def test_predictions_that_are_missing_are_made_again(tool, monkeypatch, long_plan, tmp_path):
+    assert run(tool, monkeypatch, long_plan, Scripts([0.5] * 5), '--seeds', '4') == 0
+    kept = tmp_path / 'work' / 'two' / 'same' / 'seed4' / 'predictions'
+    again = Scripts([0.5])
+    assert run(tool, monkeypatch, long_plan, again, '--seeds', '4') == 0 and again.commands == []
+    kept.rmdir()
+    assert run(tool, monkeypatch, long_plan, again, '--seeds', '4') == 0
+    assert [line.split(' ')[0] for line in again.lines()] == ['test'] and kept.is_dir()
 
 
 def test_settings_of_finished_runs_stay_comparable(tool, long_plan):
@@ -252,6 +270,8 @@ def test_settings_of_finished_runs_stay_comparable(tool, long_plan):
     names = ['config', 'config_sha256', 'options', 'seed', 'train', 'needs']
     assert list(plain.settings()) == list(kept.settings()) == names
     assert plain.settings()['needs'] == tables[0].start.settings()
+    marks = [x.settings_sha256() for x in (plain, tool.read_plan(str(long_plan))[0][0].rows[0].runs[0], kept)]
+    assert marks[0] == marks[1] != marks[2]
 
 
 def test_costs_are_columns_and_measured_in_one_process_a_table(tool, monkeypatch, plan, tmp_path, capsys):
@@ -262,10 +282,14 @@ def test_costs_are_columns_and_measured_in_one_process_a_table(tool, monkeypatch
     assert run(tool, monkeypatch, plan, scripts, '--cost', '--seeds', '3', '--rows', 'plain', 'other_tracker') == 0
     assert scripts.lines()[-1] == 'ablation_costs --table one'
     assert sum('ablation_costs' in line for line in scripts.lines()) == 1
+    assert run(tool, monkeypatch, plan, scripts, '--report', '--cost', '--device', 'cuda:1') == 0
+    assert scripts.lines()[-1] == 'ablation_costs --table one --device cuda:1'
     (tmp_path / 'work' / 'one' / 'plain' / 'seed3' / 'cost.json').write_text(
         json.dumps({'train': {'cpu_s': 90}, 'test': {'cpu_s': 30}})
     )
-    rows = {'plain': dict(parameters=2_346_000, decoder=1_000_000, first_ms=41.6, frame_ms=12.4)}
+    planned = tool.read_plan(str(plan))[0][0].rows[0].runs[0]
+    measured = dict(parameters=2_346_000, decoder=1_000_000, first_ms=41.6, frame_ms=12.4, seed=3)
+    rows = {'plain': dict(measured, settings_sha256=planned.settings_sha256())}
     (tmp_path / 'work' / 'one' / 'costs.json').write_text(json.dumps({'how': 'Measured so.', 'rows': rows}))
     capsys.readouterr()
     assert run(tool, monkeypatch, plan, scripts, '--report') == 0
@@ -276,6 +300,15 @@ def test_costs_are_columns_and_measured_in_one_process_a_table(tool, monkeypatch
     assert lines[2] == ['Plain', '50.0', '25.0', '67.5', '2.35', '1.00', '42', '12', '1.5', '3', '2.0']
     assert lines[3][4:9] == lines[4][4:9] == ['-'] * 5  # tested only and not measured; not run
     assert 'Measured so.' in text
+    (tmp_path / 'config.py').write_text('max_iters = 6\n')  # another model than was measured
+    report = tool.report(tool.read_plan(str(plan))[0])
+    assert '| Plain | 50.0 | 25.0 | 67.5 | - | - | - | - | 1.5 | 3 | 2.0 |' in report
+
+
+def test_a_device_is_for_the_costs(tool, monkeypatch, plan, capsys):
+    with pytest.raises(SystemExit):
+        run(tool, monkeypatch, plan, Scripts(), '--device', 'cuda')
+    assert '--device cuda: needs --cost' in capsys.readouterr().err
 
 
 def test_a_number_that_a_row_does_not_have_is_not_called_not_run(tool, monkeypatch, plan, tmp_path):

@@ -4,8 +4,9 @@ python tools/analysis_tools/ablation_costs.py configs/ablation/diffusion.py --ta
 
 Every row that was run is built with its options and the weights of its first seed, and streams the first test video:
 two windows to warm up, then costs['frames'] frames three times. One process does this for all rows of a table in turns,
-so that what slows the machine down for a while hits them all, and writes <work_dir>/<table>/costs.json. Times are
-without reading of images; on a CPU they are CPU time of this process, for other jobs may run beside it.
+so that what slows the machine down for a while hits them all, and writes <work_dir>/<table>/costs.json, with the
+settings of every row, so that a report can tell when they have changed. Times are without reading of images; on a CPU
+they are CPU time of this process, for other jobs may run beside it.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from ablation_plan import Run, Table, read_plan
 from benchmark import Stream, count_parameters, device_name
-from benchmark_windows import CPUClock
+from benchmark_windows import CPUClock, clock_of
 from gauges import Clock
 from mmengine.dataset import BaseDataset
 from torch import nn
@@ -83,8 +84,8 @@ class RowCosts:
         model = init_model(cfg, run.weights.checkpoint(), device)
         self.model = model.to(memory_format=torch.channels_last) if cfg.get('channels_last') else model
         self.video = VideoFrames(DATASETS.build(cfg.test_dataloader.dataset))
-        self.clock = CPUClock() if device.type == 'cpu' else Clock(device)
-        self.seed = run.seed
+        self.clock = clock_of(device)
+        self.run = run
         self.first: list[float] = []
         self.later: list[float] = []
         window_times(self.model, self.video, 2 * self.model.window - self.model.overlap, self.clock)  # to warm up
@@ -96,14 +97,15 @@ class RowCosts:
         self.later += later
 
     def numbers(self) -> dict[str, Any]:
-        """Parameters, those of the decoder, and milliseconds a frame of the first and of later windows."""
+        """Parameters, those of the decoder, milliseconds a frame of the first and of later windows; what this was."""
         return dict(
             parameters=count_parameters(self.model),
             decoder=count_parameters(self.model.decoder),
             first_ms=statistics.median(self.first) * 1e3,
             frame_ms=statistics.median(self.later) * 1e3,
             windows=len(self.first) + len(self.later),
-            seed=self.seed,
+            seed=self.run.seed,
+            settings_sha256=self.run.settings_sha256(),
         )
 
 
@@ -130,8 +132,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('plan', help='ablation file with costs=dict(frames=...)')
     parser.add_argument('--table', required=True, help='name of a table')
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument(
+        '--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='default: a GPU if there is one'
+    )
     args = parser.parse_args(argv)
+    if args.device.startswith('cuda') and not torch.cuda.is_available():
+        parser.error(f'--device {args.device}: no GPU was found')
     try:
         tables, _ = read_plan(args.plan)
         table = next((x for x in tables if x.name == args.table), None)

@@ -74,9 +74,14 @@ class Run:
         return self.folder / 'training_finished'
 
     @property
+    def tested(self) -> bool:
+        """Whether its numbers are there, and its predictions if they are kept."""
+        return self.results.is_file() and (self.predictions is None or self.predictions.is_dir())
+
+    @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        return self.results.is_file() if self.test else self.finished.is_file()
+        return self.tested if self.test else self.finished.is_file()
 
     def settings(self) -> dict[str, Any]:
         """All that decides its outcome: the merged config with the seed, and the same of the run before."""
@@ -89,6 +94,10 @@ class Run:
             'train': self.train,
             'needs': self.needs.settings() if self.needs else None,
         }
+
+    def settings_sha256(self) -> str:
+        """What tells its settings from others, in a word."""
+        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
 
     def checkpoint(self) -> str:
         """Path of its last checkpoint.

@@ -31,6 +31,7 @@ import torch
 from benchmark import AMP, MIB, device_name, precision_of, without_init_cfg
 from benchmark_windows import apart
 from gauges import PeakMemory
+from markdown_table import table_line
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from stand_ins import Footage
@@ -231,13 +232,13 @@ def report(numbers: dict[str, Any]) -> str:
     """The table."""
     parts = numbers['parts']
     head = ['code book', 'all logits (MiB)', *(f'{part} (MiB)' for part in parts), *(f'{part} value' for part in parts)]
-    lines = ['| ' + ' | '.join(head) + ' |', '| --- ' * len(head) + '|']
+    lines = [table_line(head), table_line(['---'] * len(head))]
     first = numbers['rows'][0]['parts']
     for row in numbers['rows']:
         own = row['parts']
         cells = [f'{own[p]["peak_mib"]:.0f} ({own[p]["peak_mib"] / first[p]["peak_mib"]:.2f})' for p in parts]
         cells += [f'{own[p]["value"]:.6g}' for p in parts]
-        lines.append(f'| {row["name"]} | {row["logits_mib"]:.0f} | ' + ' | '.join(cells) + ' |')
+        lines.append(table_line([row['name'], f'{row["logits_mib"]:.0f}', *cells]))
     size, precision = 'x'.join(map(str, numbers['mask_size'])), numbers['amp'] or 'fp32'
     lines += ['', f'Masks of {size}, batch 1, {precision}, {numbers["device"]}, torch {numbers["torch"]}.']
     lines.append('In brackets: share of the first row. Value: loss, loss and mean score.')

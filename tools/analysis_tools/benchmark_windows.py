@@ -3,26 +3,35 @@
 python tools/analysis_tools/benchmark_windows.py CONFIG [--peer PEER_CONFIG] [--shape 192 352] [--windows 1 2 4 6 8]
     [--lengths 36 72 144] [--long 1000] [--long-window 6] [--device cuda] [--amp bf16] [--cfg-options k=v ...]
     [--out FILE.json]
+python tools/analysis_tools/benchmark_windows.py CONFIG --parts [--repeats 3] [--lengths 12] ...     where the time goes
 
 Weights are random and nothing is downloaded. The peer is an MMDetVideoSegmentor around mmdet's Mask2FormerVideo; where
 its weights fit the model, both have the same. Every line of the table is a run of its own: on a CPU in a forked
 process, so that one run does not find the memory of another. The model runs on the shortest length for every window, on
 --long frames for --long-window; the peer on every length.
+
+--parts is another table: milliseconds a frame of backbone, neck, decoder, post-processing and tracker for every window,
+on the shortest length. One process takes the windows in turns, --repeats times after one to warm up, so that what slows
+the machine down for a while hits them all; medians are printed.
 """
 
 import argparse
 import json
 import multiprocessing
+import operator
 import os
 import os.path as osp
+import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from benchmark import AMP, MIB, device_name, precision_of, without_init_cfg
-from gauges import Clock, PeakMemory
+from gauges import PARTS, Clock, PartMeter, PeakMemory, rest_of
+from markdown_table import table_line
 from mmengine.config import DictAction
 from stand_ins import Footage
 from torch import nn
@@ -87,15 +96,21 @@ def stream(
 class CPUClock:
     """CPU seconds of this process: other jobs on the machine are not counted."""
 
+    merge = staticmethod(operator.add)
     start = staticmethod(time.process_time)
 
     def stop(self, started: float) -> float:
         return time.process_time() - started
 
 
+def clock_of(device: torch.device) -> CPUClock | Clock:
+    """What tells the time of work on a device."""
+    return CPUClock() if device.type == 'cpu' else Clock(device)
+
+
 def measure(model: nn.Module, length: int, window: int, args: argparse.Namespace) -> dict[str, Any]:
     """One line of the table."""
-    clock = CPUClock() if args.device.type == 'cpu' else Clock(args.device)
+    clock = clock_of(args.device)
     torch.manual_seed(0)
     owner = getattr(model, 'decoder', model)
     stream(model, Footage(WARMUP, owner, 0), 1, 1, args, clock)  # code that is read for the first time is no memory
@@ -114,6 +129,30 @@ def measure(model: nn.Module, length: int, window: int, args: argparse.Namespace
         state_kib=kept / 1024,
         table_kib=sum(x.numel() * x.element_size() for x in state.track_table.values()) / 1024,
     )
+
+
+def measure_parts(model: nn.Module, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Milliseconds a frame by part, a row a window; the model's parts are changed in place."""
+    meter, clock, length = PartMeter(model), clock_of(args.device), min(args.lengths)
+    torch.manual_seed(0)
+    footage = Footage(args.shape, model.decoder, 0)
+    found: dict[int, list[dict[str, float]]] = {window: [] for window in args.windows}
+    for number in range(args.repeats + 1):
+        for window, runs in found.items():
+            runs.append(_by_part(meter, clock, partial(stream, model, footage, length, window, args, clock)))
+        print(f'repeat {number} of {args.repeats}' if number else 'warmed up', flush=True)
+    rows = []
+    for window, runs in found.items():
+        ms = {p: statistics.median(rest_of(x, p) for x in runs[1:]) * 1e3 / length for p in (*PARTS, 'other', 'total')}
+        rows.append(dict(frames=length, window=window, fps=1e3 / ms['total'], ms=ms))
+    return rows
+
+
+def _by_part(meter: PartMeter, clock: CPUClock | Clock, run: Callable[[], tuple[float, Any]]) -> dict[str, float]:
+    """Seconds of every part of a run, and its own total: the meter's includes making the frames."""
+    results = []
+    used = meter.read(clock, lambda: results.append(run()))
+    return {**used, 'total': results[0][0]}
 
 
 def apart(device: torch.device, function: Callable[..., dict], *values: Any, name: str | None = None) -> dict[str, Any]:
@@ -146,17 +185,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--lengths', type=int, nargs='+', default=[36, 72, 144], help='frames of the clips')
     parser.add_argument('--long', type=int, default=1000, help='frames of a long video; 0: none')
     parser.add_argument('--long-window', type=int, default=6, help='window for the long video')
+    parser.add_argument('--parts', action='store_true', help='only the time by part, of all windows in turns')
+    parser.add_argument('--repeats', type=int, default=3, help='--parts: times that every window is measured')
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--amp', choices=sorted(AMP), help='autocast; fp32 without it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='overrides of CONFIG, dotted.key=value')
     parser.add_argument('--out', help='write the numbers to this .json file')
     args = parser.parse_args(argv)
-    least = dict(windows=args.windows, lengths=args.lengths, long_window=[args.long_window])
+    least = dict(windows=args.windows, lengths=args.lengths, long_window=[args.long_window], repeats=[args.repeats])
     for name, values in least.items():
         if min(values) < 1:
             parser.error(f'--{name.replace("_", "-")} {min(values)}: must be at least 1')
     if min(args.overlap, args.long) < 0:
         parser.error('--overlap and --long: must be at least 0')
+    if args.parts and args.peer:
+        parser.error('--parts is of the model alone: leave --peer out')
     if args.out and not args.out.endswith('.json'):
         parser.error(f'--out {args.out}: the name must end with .json')
     args.device = torch.device(args.device)
@@ -169,14 +212,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def report(numbers: dict[str, Any]) -> str:
     """The numbers as a table and what follows from them."""
-    lines = ['| model | frames | window | frames/s | peak memory (MiB) | state (KiB) |', '| --- ' * 6 + '|']
+    head = ['model', 'frames', 'window', 'frames/s', 'peak memory (MiB)', 'state (KiB)']
+    lines = [table_line(head), table_line(['---'] * len(head))]
     for name in ('model', 'peer'):
         for row in numbers[name]:
             kept = f'{row["state_kib"] + row["table_kib"]:.1f}' if name == 'model' else ''
-            whole = 'whole clip' if name == 'peer' else row['window']
-            lines.append(f'| {name} | {row["frames"]} | {whole} | {row["fps"]:.2f} | {row["peak_mib"]:.0f} | {kept} |')
-    unit = 'CPU seconds' if numbers['device_type'] == 'cpu' else 'seconds'
-    lines += ['', f'{"x".join(map(str, numbers["shape"]))}, {numbers["device"]}, {numbers["amp"] or "fp32"}; {unit}.']
+            whole = 'whole clip' if name == 'peer' else str(row['window'])
+            lines.append(
+                table_line([name, str(row['frames']), whole, f'{row["fps"]:.2f}', f'{row["peak_mib"]:.0f}', kept])
+            )
+    lines += ['', circumstances(numbers, 'seconds')]
     if numbers['peer']:
         lines.append(f'Weights: random, {numbers["unshared"] or "the same in both"}.')
     first, *others = (row for row in numbers['model'] if row['frames'] == numbers['model'][0]['frames'])
@@ -188,31 +233,49 @@ def report(numbers: dict[str, Any]) -> str:
     return '\n'.join(lines)
 
 
+def report_parts(numbers: dict[str, Any]) -> str:
+    """The table of --parts."""
+    head = ['window', *PARTS, 'the rest', 'total', 'frames/s']
+    lines = [table_line(head), table_line(['---'] * len(head))]
+    for row in numbers['parts']:
+        cells = [f'{value:.1f}' for value in (*row['ms'].values(), row['fps'])]
+        lines.append(table_line([str(row['window']), *cells]))
+    of = f'a frame, {numbers["parts"][0]["frames"]} frames, medians of {numbers["repeats"]}'
+    return '\n'.join([*lines, '', circumstances(numbers, f'milliseconds {of}')])
+
+
+def circumstances(numbers: dict[str, Any], unit: str) -> str:
+    """What was measured on what, in which unit."""
+    own = 'CPU ' if numbers['device_type'] == 'cpu' else ''
+    shape = 'x'.join(map(str, numbers['shape']))
+    return f'{shape}, {numbers["device"]}, {numbers["amp"] or "fp32"}; {own}{unit}.'
+
+
+def measure_lines(model: nn.Module, args: argparse.Namespace) -> dict[str, Any]:
+    """The lines of model and peer, and why their weights differ if they do."""
+    peer = build(args.peer, None, args.device) if args.peer else None
+    unshared = share_weights(model, peer) if peer is not None else None
+    found: dict[str, Any] = dict(peer_config=args.peer, unshared=unshared, model=[], peer=[])
+    runs = [(min(args.lengths), window) for window in args.windows] + [(args.long, args.long_window)] * bool(args.long)
+    whole_clips = [(length, length) for length in sorted(args.lengths)] if peer is not None else []
+    for name, owner, wanted in (('model', model, runs), ('peer', peer, whole_clips)):
+        for run in wanted:
+            found[name].append(apart(args.device, measure, owner, *run, args))
+            print(f'{name}, {run[0]} frames, window {run[1]}: {found[name][-1]["fps"]:.2f} frames/s', flush=True)
+    return found
+
+
 def main(argv: list[str] | None = None) -> dict[str, Any]:
     """Measure, print, write."""
     args = parse_args(argv)
     model = build(args.config, args.cfg_options, args.device)
-    peer = build(args.peer, None, args.device) if args.peer else None
-    unshared = share_weights(model, peer) if peer is not None else None
-    runs = [(min(args.lengths), window) for window in args.windows] + [(args.long, args.long_window)] * bool(args.long)
-    numbers = dict(
-        config=args.config,
-        peer_config=args.peer,
-        shape=list(args.shape),
-        device=device_name(args.device),
-        device_type=args.device.type,
-        amp=args.amp,
-        torch=torch.__version__,
-        unshared=unshared,
-        model=[],
-        peer=[],
-    )
-    whole_clips = [(length, length) for length in sorted(args.lengths)] if peer is not None else []
-    for name, owner, wanted in (('model', model, runs), ('peer', peer, whole_clips)):
-        for run in wanted:
-            numbers[name].append(apart(args.device, measure, owner, *run, args))
-            print(f'{name}, {run[0]} frames, window {run[1]}: {numbers[name][-1]["fps"]:.2f} frames/s', flush=True)
-    print(report(numbers))
+    numbers = dict(config=args.config, shape=list(args.shape), amp=args.amp, torch=torch.__version__)
+    numbers.update(device=device_name(args.device), device_type=args.device.type)
+    if args.parts:
+        numbers.update(repeats=args.repeats, parts=measure_parts(model, args))
+    else:
+        numbers.update(measure_lines(model, args))
+    print(report_parts(numbers) if args.parts else report(numbers))
     if args.out:
         os.makedirs(osp.dirname(osp.abspath(args.out)), exist_ok=True)
         Path(args.out).write_text(json.dumps(numbers, indent=2) + '\n')

@@ -18,7 +18,7 @@ import find_videoseg  # noqa: F401
 from markdown_table import mean_and_spread, table_line
 
 from videoseg.evaluation.benchmarks.kitti_step_benchmark import KittiStepBenchmark
-from videoseg.evaluation.formats import ClassTable, KittiStep
+from videoseg.evaluation.formats import ClassTable
 from videoseg.evaluation.formats.files import read_json, write_json
 from videoseg.evaluation.formats.result_json import plain
 from videoseg.evaluation.functional.joint_histogram import JointHistogram
@@ -97,10 +97,7 @@ def measure(gt: str, pred: str, classes: ClassTable | None, length: int) -> dict
     Raises:
         FileNotFoundError, ValueError: As :class:`KittiStepBenchmark`, or if all videos are shorter than a section.
     """
-    benchmark = KittiStepBenchmark(gt, pred, metrics=['stq'])
-    if classes is not None:
-        benchmark.table = classes
-        benchmark.step = KittiStep(classes.ids)
+    benchmark = KittiStepBenchmark(gt, pred, metrics=['stq'], classes=classes)
     sections = SectionSTQ(benchmark, length)
     if not sections.parts['start']:
         raise ValueError(f'{gt}: no video has {length} frames; choose a smaller --length')

@@ -1,12 +1,12 @@
 """Train and test the rows of an ablation, seed by seed, and write the table.
 
 python tools/analysis_tools/run_ablation.py configs/ablation/video_knet.py [--table NAME ...] [--rows NAME ...]
-    [--seeds 0 1 ...] [--report] [--dry-run] [--cost]
+    [--seeds 0 1 ...] [--report] [--dry-run] [--cost [--device cuda]]
 
 Seeds come first, so that an interrupted ablation has whole columns. What is finished is skipped and an interrupted
 training is resumed: call it again to go on. The table is printed and written to <work_dir>/table.md after every run;
 rows that were not run are listed as such. --cost fills the columns of a plan with costs=dict(frames=...), at the end,
-see ablation_costs.py.
+see ablation_costs.py; costs of a row whose settings have changed since are not shown.
 """
 
 import argparse
@@ -39,7 +39,11 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--report', action='store_true', help='only print and write the table')
     parser.add_argument('--dry-run', action='store_true', help='only print the commands that are left')
     parser.add_argument('--cost', action='store_true', help='measure what the rows cost when all is run')
-    return parser.parse_args(arguments)
+    parser.add_argument('--device', help='where --cost measures; default: a GPU if there is one')
+    args = parser.parse_args(arguments)
+    if args.device and not args.cost:
+        parser.error(f'--device {args.device}: needs --cost')
+    return args
 
 
 def chosen_runs(tables: list[Table], args: argparse.Namespace) -> Iterator[Run]:
@@ -75,7 +79,7 @@ def commands(run: Run) -> Iterator[list[str]]:
             line.append('--resume')
         start = [f'load_from={run.needs.checkpoint()}'] if run.needs else []
         yield [*line, *_cfg_options(start + options)]
-    if run.test and not run.results.is_file():
+    if run.test and not run.tested:
         checkpoint = run.weights.checkpoint()
         line = [str(TOOLS / 'test.py'), run.config, checkpoint, '--work-dir', str(run.folder / 'test')]
         if run.predictions:
@@ -116,33 +120,46 @@ def call(command: list[str], log: Path) -> None:
         RuntimeError: If it fails; with the end of the log.
     """
     with open(log, 'a', encoding='utf-8') as file:
-        status = subprocess.run(
-            [sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, check=False
-        ).returncode
+        process = subprocess.Popen([sys.executable, *command], stdout=file, stderr=subprocess.STDOUT)
+        try:
+            status = process.wait()
+        finally:
+            if process.poll() is None:  # interrupted
+                process.kill()
+                process.wait()  # only then is its CPU time known
     if status:
         tail = ''.join(log.read_text(encoding='utf-8', errors='replace').splitlines(keepends=True)[-15:])
         raise RuntimeError(f'{shlex.join(command)}\nfailed with status {status}; the end of {log}:\n{tail}')
 
 
 def execute(run: Run) -> None:
-    """Do what is left of a run, and add the time that it took to ``cost.json``."""
+    """Do what is left of a run, and add the time that it took to ``cost.json``, also where it fails or is interrupted.
+
+    Only a signal that ends this process on the spot (SIGKILL, SIGTERM) loses the time of the step under way.
+    """
     prepare_folder(run)
     for command in commands(run):  # lazily: the test is named when the training has left its checkpoint
         step = Path(command[0]).stem
         print(f'[{time.strftime("%H:%M:%S")}] {run.name}: {step}', flush=True)
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
-        call(command, run.folder / f'{step}.log')
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if step == 'train':
-            run.finished.touch()
-        cost = read_json(run.folder / 'cost.json')
-        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        earlier = cost.get(step, {})
-        cost[step] = {
-            'cpu_s': round(earlier.get('cpu_s', 0) + used, 1),
-            'wall_s': round(earlier.get('wall_s', 0) + time.time() - started, 1),
-        }
-        write_json(run.folder / 'cost.json', cost, indent=1)
+        try:
+            call(command, run.folder / f'{step}.log')
+            if step == 'train':
+                run.finished.touch()
+        finally:
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            _add_cost(run, step, used, time.time() - started)
+
+
+def _add_cost(run: Run, step: str, cpu_s: float, wall_s: float) -> None:
+    cost = read_json(run.folder / 'cost.json')
+    earlier = cost.get(step, {})
+    cost[step] = {
+        'cpu_s': round(earlier.get('cpu_s', 0) + cpu_s, 1),
+        'wall_s': round(earlier.get('wall_s', 0) + wall_s, 1),
+    }
+    write_json(run.folder / 'cost.json', cost, indent=1)
 
 
 COSTS = {
@@ -166,13 +183,20 @@ def report(tables: list[Table]) -> str:
         head += ['seeds', 'CPU min a run']
         costs = read_json(table.costs)
         lines += [f'### {table.title}', '', table_line(head), table_line(['---'] * len(head))]
-        lines += [table_line(_cells(row, table, costs.get('rows', {}).get(row.name, {}))) for row in table.rows]
-        if table.start:
-            lines += ['', f'{_starting(table)} start from `{table.start.config}`{_start_cost(table.start)}.']
+        lines += [table_line(_cells(row, table, _costs_of(row, costs))) for row in table.rows]
+        if table.start and (starting := _starting(table)):
+            lines += ['', f'{starting} from `{table.start.config}`{_start_cost(table.start)}.']
         if costs and table.cost_frames:
             lines += ['', costs['how']]
         lines.append('')
     return '\n'.join(lines)
+
+
+def _costs_of(row: Row, costs: dict[str, Any]) -> dict[str, float]:
+    """What ``costs.json`` says of a row; nothing if it was measured with other settings than it has now."""
+    found = costs.get('rows', {}).get(row.name, {})
+    run = next((run for run in row.runs if run.seed == found.get('seed')), None)
+    return found if run and found.get('settings_sha256') == run.settings_sha256() else {}
 
 
 def _cells(row: Row, table: Table, costs: dict[str, float]) -> list[str]:
@@ -197,10 +221,12 @@ def _minutes(seconds: list[float]) -> str:
 
 
 def _starting(table: Table) -> str:
-    """Which rows start from the table's start."""
+    """Which rows start from the table's start, as the beginning of a sentence; empty if there are none."""
     trained = [row for row in table.rows if row.runs[0].train]
-    starting = [row.title for row in trained if row.runs[0].needs is table.start]
-    return 'All rows' if len(starting) == len(trained) else f'Of the trained rows, "{", ".join(starting)}"'
+    starting = [f'"{row.title}"' for row in trained if row.runs[0].needs is table.start]
+    if not starting or len(starting) == len(trained):
+        return 'All rows start' if starting else ''
+    return f'Of the trained rows, {", ".join(starting)} {"start" if len(starting) > 1 else "starts"}'
 
 
 def _start_cost(start: Run) -> str:
@@ -221,7 +247,8 @@ def measure_costs(tables: list[Table], args: argparse.Namespace) -> None:
         was_run = any(run.results.is_file() for row in table.rows for run in row.runs)
         if was_run and (not args.table or table.name in args.table):
             script = TOOLS / 'analysis_tools' / 'ablation_costs.py'
-            call([str(script), args.plan, '--table', table.name], table.folder / 'costs.log')
+            device = ['--device', args.device] if args.device else []
+            call([str(script), args.plan, '--table', table.name, *device], table.folder / 'costs.log')
 
 
 def write_report(tables: list[Table], plan: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from tests.test_evaluation.clips import NUM_CLASSES, THINGS, feed, recorded
 from tests.test_evaluation.layouts import clips, save_step, write_kitti_step
 from videoseg.evaluation.benchmarks.evaluate import evaluate
 from videoseg.evaluation.benchmarks.kitti_step_benchmark import KittiStepBenchmark
+from videoseg.evaluation.formats import ClassTable
 from videoseg.evaluation.functional import PQ, STQ, VPQ
 from videoseg.structures.ids import DIVISOR, VOID_ID, VOID_LABEL
 
@@ -48,6 +49,15 @@ def test_same_numbers_as_the_functional_core(tmp_path, classes):
     iou = direct(STQ(NUM_CLASSES, THINGS))['per_class']['IoU']
     assert [row['stq/IoU'] for row in result['per_class'].values()] == iou.tolist()
     assert list(result['per_class']) == [f'class {raw}' for raw in RAW_IDS]
+
+
+def test_classes_may_be_a_table(tmp_path, classes):
+    write_kitti_step(tmp_path, clips())
+    args = tmp_path / 'gt', tmp_path / 'pred', ['stq']
+    given = KittiStepBenchmark(*args, options={'void_raw_id': 200}, classes=ClassTable.from_file(classes))
+    assert (given.step.raw_ids, given.step.void_raw_id) == (RAW_IDS, 200)
+    named, given = (KittiStepBenchmark(*args, classes=x) for x in (classes, ClassTable.from_file(classes)))
+    assert evaluate(given)['metrics'] == evaluate(named)['metrics']
 
 
 def test_options_reach_the_metrics(tmp_path, classes):
