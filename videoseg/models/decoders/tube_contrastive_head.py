@@ -20,7 +20,7 @@ class TubeContrastiveHead(AssociationEmbeddingHead):
     Args:
         association_target: ``'tube_mask'``: the queries matched to a tube of masks, over all frames. ``'gt_mask'``:
             those matched to the masks of one frame of the tube, the first. ``'all_masks'``: all queries, where those
-            without a match are negatives for the others.
+            without a match are negatives for the others (dense, where the other two compare few, sparse queries).
         kwargs: Arguments of :class:`AssociationEmbeddingHead`.
 
     Raises:
