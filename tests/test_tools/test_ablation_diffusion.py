@@ -64,7 +64,9 @@ def test_both_have_the_same_schedule(tables):
     assert diffusion.train_cfg.max_iters == start.train_cfg.max_iters + knet.train_cfg.max_iters == 1600
     compare_optimisers(start, diffusion)
     trained = {row.name: row.runs[0].needs for row in camvid.rows if row.runs[0].train}
-    assert trained == dict(video_knet=camvid.start, diffusion=None, corruption=None, no_past=None)
+    (corrupted,) = (row.runs[0] for row in camvid.rows if row.name == 'corruption')
+    starts = dict(video_knet=camvid.start, diffusion=None, corruption=None, second_stage=corrupted, no_past=None)
+    assert trained == starts
 
 
 @pytest.mark.parametrize('name', ['synthetic', 'rollout', 'camvid'])
@@ -79,7 +81,7 @@ def test_every_row_is_a_model_that_can_be_built(tables, name):
             built[row.name] = decoder
     weights = {row.name: row.runs[0].weights.folder.parts[-2] for row in tables[name].rows}
     corrupted = {row for row, decoder in built.items() if decoder.corruption.radius > 0}
-    assert corrupted == {row for row in built if weights[row] == 'corruption'} != set()
+    assert corrupted == {row for row in built if weights[row] in ('corruption', 'second_stage')} != set()
     assert {row for row, decoder in built.items() if decoder.feed_back == 'filtered'} == {
         'filtered',
         'corruption_filtered',
@@ -89,6 +91,8 @@ def test_every_row_is_a_model_that_can_be_built(tables, name):
         names = {f'diffusion_steps_{n}': n for n in (1, 2, 10, 20)}
         assert steps == {'diffusion': 5, 'diffusion_mask_iou': 5, **names}
         assert {decoder.steps_first for decoder in built.values()} == {20}
+        rate = built['second_stage'].corruption.frame_dropout
+        assert (rate, built['corruption'].corruption.frame_dropout) == (0.5, 0.2)
         assert [built[row].num_past for row in ('no_past', 'no_past_mask_iou', 'diffusion')] == [0, 0, 2]
 
 

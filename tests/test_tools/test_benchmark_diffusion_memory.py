@@ -33,7 +33,7 @@ def config(tmp_path):
 @pytest.mark.slow
 def test_chunks_need_less_memory_and_a_small_code_book_still_less(config, tmp_path, capsys):
     out = tmp_path / 'folder' / 'numbers.json'
-    size = ['--mask-size', '96', '208', '--chunk', '12']
+    size = ['--mask-size', '192', '416', '--chunk', '12']
     assert tool.main([config, *size, '--bits', '8', '8', '--parts', 'loss', 'decode', '--out', str(out)]) == 0
     rows, printed = json.loads(out.read_text())['rows'], capsys.readouterr().out
     assert [(row['class_bits'], row['id_bits'], row['chunk']) for row in rows] == [
@@ -42,11 +42,11 @@ def test_chunks_need_less_memory_and_a_small_code_book_still_less(config, tmp_pa
     ]
     for part in ('loss', 'decode'):
         whole, chunked, small, _ = (row['parts'][part]['peak_mib'] for row in rows)
-        assert whole > rows[0]['logits_mib'] == 512 * 96 * 208 * 4 / 2**20
+        assert whole > rows[0]['logits_mib'] == 512 * 192 * 416 * 4 / 2**20
         assert small < chunked < 0.5 * whole, part
     assert rows[0]['parts']['loss']['value'] == pytest.approx(rows[1]['parts']['loss']['value'], rel=1e-5)
     assert rows[0]['parts']['loss']['value'] > math.log(256)
-    for text in ('256 + 256 codes, 12 rows at a time', '8 + 8 codes, all rows at a time', '96x208', str(out)):
+    for text in ('256 + 256 codes, 12 rows at a time', '8 + 8 codes, all rows at a time', '192x416', str(out)):
         assert text in printed
 
 
