@@ -69,6 +69,7 @@ def test_both_have_the_same_schedule(tables):
     assert trained == starts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['synthetic', 'rollout', 'camvid'])
 def test_every_row_is_a_model_that_can_be_built(tables, name):
     built = {}
