@@ -20,7 +20,12 @@ train_cfg = dict(type='ResumableIterLoop', max_iters=max_iters, val_interval=max
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05, fused=True),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),  # as fast as in Video K-Net
+    paramwise_cfg=dict(
+        custom_keys={
+            'backbone': dict(lr_mult=0.1),  # as fast as in Video K-Net
+            'denoiser.conv_out': dict(lr_mult=10.0),  # small sums of noisy bits need large weights
+        }
+    ),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

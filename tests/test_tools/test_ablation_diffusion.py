@@ -40,17 +40,18 @@ def test_both_have_the_same_data_backbone_and_width(tables, name):
 
 
 def without_rates(cfg):
-    """The optimiser of a config without its learning rates, and the rates of backbone and rest."""
+    """The optimiser of a config without its learning rates, and the rates of backbone, rest, and the last layer."""
     wrapper = cfg.optim_wrapper.to_dict()
-    rate = wrapper['optimizer'].pop('lr')
-    return wrapper, rate * wrapper['paramwise_cfg']['custom_keys']['backbone'].pop('lr_mult'), rate
+    rate, keys = wrapper['optimizer'].pop('lr'), wrapper['paramwise_cfg']['custom_keys']
+    last = keys.pop('denoiser.conv_out', dict(lr_mult=1.0))
+    return wrapper, rate * keys['backbone'].pop('lr_mult'), rate, rate * last['lr_mult']
 
 
 def compare_optimisers(knet, diffusion):
-    """The same but for the rate of what is not the backbone, which is twice as high for diffusion."""
-    (one, backbone, rate), (other, its_backbone, its_rate) = without_rates(knet), without_rates(diffusion)
+    """The same but for the rate of what is not the backbone: for diffusion twice as high, at the end 20 times."""
+    (one, backbone, rate, _), (other, *its_rates) = without_rates(knet), without_rates(diffusion)
     assert one == other
-    assert backbone == pytest.approx(its_backbone) and its_rate == pytest.approx(2 * rate)
+    assert its_rates == pytest.approx([backbone, 2 * rate, 20 * rate])
 
 
 def test_both_have_the_same_schedule(tables):
@@ -65,7 +66,7 @@ def test_both_have_the_same_schedule(tables):
     compare_optimisers(start, diffusion)
     trained = {row.name: row.runs[0].needs for row in camvid.rows if row.runs[0].train}
     (corrupted,) = (row.runs[0] for row in camvid.rows if row.name == 'corruption')
-    starts = dict(video_knet=camvid.start, diffusion=None, corruption=None, second_stage=corrupted, no_past=None)
+    starts = dict(video_knet=camvid.start, diffusion=None, corruption=None, longer=corrupted, no_past=None)
     assert trained == starts
 
 
@@ -82,7 +83,7 @@ def test_every_row_is_a_model_that_can_be_built(tables, name):
             built[row.name] = decoder
     weights = {row.name: row.runs[0].weights.folder.parts[-2] for row in tables[name].rows}
     corrupted = {row for row, decoder in built.items() if decoder.corruption.radius > 0}
-    assert corrupted == {row for row in built if weights[row] in ('corruption', 'second_stage')} != set()
+    assert corrupted == {row for row in built if weights[row] in ('corruption', 'longer')} != set()
     assert {row for row, decoder in built.items() if decoder.feed_back == 'filtered'} == {
         'filtered',
         'corruption_filtered',
@@ -92,8 +93,7 @@ def test_every_row_is_a_model_that_can_be_built(tables, name):
         names = {f'diffusion_steps_{n}': n for n in (1, 2, 10, 20)}
         assert steps == {'diffusion': 5, 'diffusion_mask_iou': 5, **names}
         assert {decoder.steps_first for decoder in built.values()} == {20}
-        rate = built['second_stage'].corruption.frame_dropout
-        assert (rate, built['corruption'].corruption.frame_dropout) == (0.5, 0.2)
+        assert {decoder.corruption.frame_dropout for decoder in built.values()} == {0.5}
         assert [built[row].num_past for row in ('no_past', 'no_past_mask_iou', 'diffusion')] == [0, 0, 2]
 
 

@@ -1,7 +1,7 @@
 """A small diffusion model on EfficientNet-Lite0: masks at stride 4, under 1.5 million parameters in the denoiser.
 
 So narrow a network on so coarse masks learns no identities in a short training as published (b = 0.1, 8 bits): hence
-b = 1, few identities, and ``bit_skip``, see docs/diffusion.md.
+b = 0.3, few identities, ``bit_windows``, and a loss in which small segments count more, see docs/diffusion.md.
 """
 
 model = dict(
@@ -24,8 +24,10 @@ model = dict(
         num_stuff=3,
         in_channels=32,
         token_channels=64,
-        codec=dict(num_class_bits=3, num_id_bits=4, scale=1.0),
+        codec=dict(num_class_bits=3, num_id_bits=3, scale=0.3),
+        loss_bits=dict(power=0.4),
         num_past=2,
+        frame_dropout=0.5,  # there is no image stage before
         denoiser=dict(
             type='TransUNetDenoiser',
             base_channels=32,
@@ -33,9 +35,9 @@ model = dict(
             num_layers=2,
             num_heads=4,
             time_channels=64,
-            bit_skip=True,
+            bit_windows=(1, 3, 9, 27),
         ),
-        td=1.0,
+        td=2.0,
         steps_first=20,
         steps_later=5,
     ),

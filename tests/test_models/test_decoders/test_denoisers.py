@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from videoseg.models.decoders import DiffusersMaskDenoiser, TransUNetDenoiser
 from videoseg.models.decoders.trans_unet_denoiser import sinusoid
@@ -54,17 +55,41 @@ def test_head_works_on_a_few_rows():
         torch.testing.assert_close(rows, model(*given))
 
 
-def test_bit_skip_shows_the_last_convolution_the_bits():
-    model = TransUNetDenoiser(
-        **SIZES, base_channels=16, bottom_channels=32, num_layers=1, num_heads=4, time_channels=32, bit_skip=True
-    )
-    given = inputs()
+def windowed(**options) -> TransUNetDenoiser:
+    narrow = dict(base_channels=16, bottom_channels=32, num_layers=1, num_heads=4, time_channels=32)
+    return TransUNetDenoiser(**SIZES, **narrow, **options)
+
+
+def test_bit_windows_show_the_last_convolution_sums_of_bits():
+    model, given = windowed(bit_windows=(1, 3, 5)), inputs()
+    bits, channels = given[0], given[0].shape[1]
     with torch.no_grad():
-        features = model.features(*given)
-        assert torch.equal(features[:, -30:], given[0])
-        model.conv_out.weight[:, :-30] = 0
-        expected = torch.einsum('ob,nbhw->nohw', model.conv_out.weight[:, -30:, 0, 0], given[0])
+        own, three, five = model.features(*given)[:, -3 * channels :].split(channels, dim=1)
+        torch.testing.assert_close(own, bits)
+        for sums, side in ((three, 3), (five, 5)):
+            kernel = torch.full((channels, 1, side, side), 1 / side)
+            torch.testing.assert_close(sums, F.conv2d(bits, kernel, padding=side // 2, groups=channels))
+        model.conv_out.weight[:, : -3 * channels] = 0
+        shown = torch.cat([own, three, five], dim=1)
+        expected = torch.einsum('ob,nbhw->nohw', model.conv_out.weight[:, -3 * channels :, 0, 0], shown)
         torch.testing.assert_close(model(*given), expected, rtol=1e-4, atol=1e-8)
+
+
+def test_bit_windows_are_weighted_by_the_noise_level():
+    model, (bits, cond, tokens, _) = windowed(bit_windows=(1,)), inputs()
+    channels = bits.shape[1]
+    torch.nn.init.normal_(model.bit_windows.gate.weight)
+    with torch.no_grad():
+        levels = [torch.full((len(bits),), gamma) for gamma in (0.1, 0.9)]
+        shares = [model.features(bits, cond, tokens, gamma)[:, -channels:] / bits for gamma in levels]
+    for share in shares:
+        torch.testing.assert_close(share, share[:1, :, :1, :1].expand_as(share), rtol=1e-3, atol=1e-3)
+    assert (shares[0] - shares[1]).abs().max() > 0.1
+
+
+def test_even_bit_windows_are_refused():
+    with pytest.raises(ValueError, match='odd'):
+        windowed(bit_windows=(1, 4))
 
 
 def test_starts_at_almost_zero():

@@ -82,6 +82,34 @@ class _Bottom(nn.Module):
         return self.leave(cells.transpose(1, 2).unflatten(2, size))
 
 
+class _BitWindows(nn.Module):
+    """Bits summed over square windows, divided by the windows' side, each channel weighted by the noise level.
+
+    Independent noise keeps its variance, while what an object's cells agree on grows with the side: evidence that the
+    layer behind only has to add up. Outside of the map there is nothing.
+    """
+
+    def __init__(self, bit_channels: int, windows: Sequence[int], time_channels: int) -> None:
+        super().__init__()
+        if any(side < 1 or side % 2 == 0 for side in windows):
+            raise ValueError(f'TransUNetDenoiser: bit_windows must be odd numbers of cells, got {tuple(windows)}')
+        self.windows = tuple(windows)
+        self.channels = bit_channels * len(self.windows)
+        self.gate = nn.Linear(time_channels, self.channels)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.ones_(self.gate.bias)
+
+    def forward(self, bits: Tensor, time: Tensor) -> Tensor:
+        """(B, bits * windows, h, w) of bits (B, bits, h, w) and the embedding (B, T) of the noise level."""
+        sums = [bits if side == 1 else self._mean(bits, side) * side for side in self.windows]
+        return torch.cat(sums, dim=1) * self.gate(time)[..., None, None]
+
+    @staticmethod
+    def _mean(bits: Tensor, side: int) -> Tensor:
+        rows = F.avg_pool2d(bits, (side, 1), stride=1, padding=(side // 2, 0))
+        return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, side // 2))
+
+
 @MODELS.register_module()
 class TransUNetDenoiser(BaseDenoiser):
     """U-Net with a transformer at the bottom: attends to image tokens and to one token that tells the noise level.
@@ -106,9 +134,13 @@ class TransUNetDenoiser(BaseDenoiser):
         num_heads: Its attention heads.
         time_channels: Width of the noise level's embedding.
         dropout: Inside the residual blocks.
-        bit_skip: Show the bits to the last convolution as well. Ours: in a narrow network they are a small part of what
-            it sees, and go unused for thousands of iterations (docs/diffusion.md).
+        bit_windows: Show the last convolution the bits as well, summed over square windows of these sides in cells (odd;
+            1: the cell's own) and weighted by the noise level. Ours: a narrow network does not come to add up noisy
+            bits over an object in thousands of iterations, without which no identity arises (docs/diffusion.md).
         init_cfg: mmengine initialisation.
+
+    Raises:
+        ValueError: If a window is even.
     """
 
     def __init__(
@@ -125,13 +157,12 @@ class TransUNetDenoiser(BaseDenoiser):
         num_heads: int = 8,
         time_channels: int = 512,
         dropout: float = 0.0,
-        bit_skip: bool = False,
+        bit_windows: Sequence[int] = (),
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(bit_channels, cond_channels, token_channels, out_channels, init_cfg)
         self.base_channels = base_channels
         self.num_blocks = num_blocks
-        self.bit_skip = bit_skip
         widths = [base_channels * m for m in multipliers]
         self.time_mlp = nn.Sequential(
             nn.Linear(base_channels, time_channels), nn.SiLU(), nn.Linear(time_channels, time_channels), nn.SiLU()
@@ -157,7 +188,9 @@ class TransUNetDenoiser(BaseDenoiser):
             if level > 0:
                 self.up_convs.append(nn.Conv2d(width, width, 3, padding=1))
         self.norm_out = _norm(channels)
-        self.conv_out = _almost_zero(nn.Conv2d(channels + bit_channels * bit_skip, out_channels, 1))
+        self.bit_windows = _BitWindows(bit_channels, bit_windows, time_channels) if bit_windows else None
+        channels += self.bit_windows.channels if bit_windows else 0
+        self.conv_out = _almost_zero(nn.Conv2d(channels, out_channels, 1))
 
     def features(self, bits: Tensor, cond: Tensor, tokens: Tensor, gamma: Tensor) -> Tensor:
         """See :meth:`BaseDenoiser.features`."""
@@ -180,7 +213,7 @@ class TransUNetDenoiser(BaseDenoiser):
             if level < len(self.up_convs):
                 x = self.up_convs[level](F.interpolate(x, skips[-1].shape[-2:], mode='nearest'))
         x = F.silu(self.norm_out(x))
-        return torch.cat([x, bits], dim=1) if self.bit_skip else x
+        return x if self.bit_windows is None else torch.cat([x, self.bit_windows(bits, time)], dim=1)
 
     def head(self, features: Tensor) -> Tensor:
         """See :meth:`BaseDenoiser.head`."""
