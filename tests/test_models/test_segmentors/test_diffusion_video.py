@@ -220,6 +220,15 @@ def test_filtered_maps_are_fed_back(items):
     assert any((raw == i).sum() < 24 for i in raw.unique() if i > 0)
 
 
+def test_without_feed_back_every_frame_is_a_first_one(items):
+    model = tiny_diffusion_model(feed_back='none', steps_first=3, steps_later=1)
+    results, states = stream(model, items[0])
+    assert all(not state.decoder[name].any() for state in states for name in ('past_classes', 'past_ids'))
+    for t in range(1, 4):
+        fresh = stream(tiny_diffusion_model(steps_first=3), items[0], start=t, stop=t + 1)[0]
+        assert torch.equal(maps(fresh[:1]) // 65536, maps(results[t : t + 1]) // 65536)
+
+
 def prediction_of(model, item):
     data = batch(model, item)
     feats = model.extract_feat(data['inputs'][:, :1])

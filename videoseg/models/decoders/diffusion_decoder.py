@@ -24,7 +24,7 @@ from videoseg.structures import ClipSegments, FrameMeta, MapPrediction, PixelFea
 from videoseg.structures.video_state import StateDict
 
 MISSING_PAST = ('refuse', 'void')
-FEED_BACKS = ('decoded', 'filtered')
+FEED_BACKS = ('decoded', 'filtered', 'none')
 
 
 class _Conditions(NamedTuple):
@@ -82,7 +82,8 @@ class DiffusionDecoder(BaseDecoder):
         num_samples: Samples a frame. The first one is the result; with more than one the scores are their agreement
             (:func:`mask_agreement`) rather than the probability of the codes, and all of them are kept as layers.
         decoding: Codes by ``'argmax'`` over those in use, or by the ``'sign'`` of the expected bits.
-        feed_back: What the next frame sees: the map as ``'decoded'``, or ``'filtered'`` by ``segments``.
+        feed_back: What the next frame sees: the map as ``'decoded'``, or ``'filtered'`` by ``segments``, or ``'none'``:
+            every frame is made as a first one, for another tracker to link.
         segments: Arguments of :class:`SegmentDecoder` for ``feed_back='filtered'``.
         init_cfg: mmengine initialisation.
 
@@ -284,7 +285,7 @@ class DiffusionDecoder(BaseDecoder):
         image = self._small_images(feats) if self.frame_difference else None
         difference = None if image is None else image - state.get('past_image', image)
         conditions = self._conditions(feats, past, difference)
-        steps = self.steps_later if state else self.steps_first
+        steps = self.steps_later if state and self.feed_back != 'none' else self.steps_first
         samples = [self._draw(conditions, metas, steps, number) for number in range(self.num_samples)]
         classes, codes, scores = samples[0]
         table = {name: state[name] for name in self.allocator.init_state()} if state else None
@@ -343,6 +344,8 @@ class DiffusionDecoder(BaseDecoder):
         """The codes (B, h, w) that the next frame sees."""
         if self.feed_back == 'decoded':
             return classes, ids
+        if self.feed_back == 'none':
+            return torch.zeros_like(classes), torch.zeros_like(ids)
         filtered = [
             self.segments(own_labels[None], own_ids[None], self.num_things)
             for own_labels, own_ids in zip(self.codes.labels(classes, ids), ids, strict=True)
