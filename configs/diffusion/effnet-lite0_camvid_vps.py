@@ -13,7 +13,7 @@ _base_ = [
 train_pipeline = [dict(type='ClipSample', offsets=(-2, -1), num_refs=2), *_base_.train_pipeline[1:]]
 # frames that are learnt: as many as in Video K-Net's two pairs
 train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline))
-model = dict(decoder=dict(num_things=3, num_stuff=8, codec=dict(num_class_bits=4, num_id_bits=5)))
+model = dict(decoder=dict(num_things=3, num_stuff=8, codec=dict(num_class_bits=4, num_id_bits=4)))
 channels_last = True
 
 max_iters = 1600

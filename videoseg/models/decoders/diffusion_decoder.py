@@ -255,6 +255,25 @@ class DiffusionDecoder(BaseDecoder):
         bits = [noisy, conditions.extra] if estimate is None else [noisy, estimate, conditions.extra]
         return self.denoiser.features(torch.cat(bits, dim=1), conditions.cond, conditions.tokens, gamma)
 
+    def outputs(self, feats: PixelFeatures, past: tuple[Tensor, Tensor], noisy: Tensor, gamma: Tensor) -> Tensor:
+        """What the network gives for noisy bits in one call, of which training makes one and sampling many.
+
+        Without an earlier estimate and without a difference to the frame before, where the network would see them.
+
+        Args:
+            feats: Features of B single frames.
+            past: Class and identity codes (B, k, h, w) of the past masks, oldest first.
+            noisy: (B, bits, h, w).
+            gamma: (B,) signal power.
+
+        Returns:
+            (B, outputs of the codec, h, w).
+        """
+        difference = torch.zeros_like(self._small_images(feats)) if self.frame_difference else None
+        conditions = self._conditions(feats, past, difference)
+        estimate = torch.zeros_like(noisy) if self.self_conditioning else None
+        return self.denoiser.head(self._features(noisy, gamma, estimate, conditions))
+
     def _estimate(self, features: Tensor) -> Tensor:
         loss = self.loss_bits
         return self.codec.estimate(features, loss.kind, self.denoiser.head, loss.chunk)
