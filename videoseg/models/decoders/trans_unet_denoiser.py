@@ -134,9 +134,9 @@ class TransUNetDenoiser(BaseDenoiser):
         num_heads: Its attention heads.
         time_channels: Width of the noise level's embedding.
         dropout: Inside the residual blocks.
-        bit_windows: Show the last convolution the bits as well, summed over square windows of these sides in cells (odd;
-            1: the cell's own) and weighted by the noise level. Ours: a narrow network does not come to add up noisy
-            bits over an object in thousands of iterations, without which no identity arises (docs/diffusion.md).
+        bit_windows: Show the last convolution the bits as well, summed over square windows of these sides in cells
+            (odd; 1: the cell's own) and weighted by the noise level. Ours: a narrow network does not come to add up
+            noisy bits over an object in thousands of iterations, without which no identity arises (docs/diffusion.md).
         init_cfg: mmengine initialisation.
 
     Raises:
