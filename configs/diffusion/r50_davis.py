@@ -50,7 +50,6 @@ model = dict(
         codec=dict(num_class_bits=0, num_id_bits=4),
         loss_bits=dict(chunk=64),
     ),
-    postprocessor=dict(segment_decoder=dict(majority_vote=False)),
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-5))
 custom_hooks = [dict(type='RandomStateHook'), dict(type='EMAHook', momentum=0.01)]

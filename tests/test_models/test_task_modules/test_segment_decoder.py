@@ -30,13 +30,20 @@ def test_segments_by_label_and_identity():
 
 def test_majority_vote_gives_an_identity_one_class():
     labels, ids = [0, 1, 1, 1, 0, 0], [5, 5, 5, 5, 6, 6]
-    assert rows(decode(labels, ids)) == [(0, 6), (1, 5)]
-    assert decode(labels, ids).label_map()[0, 0].tolist() == [1, 1, 1, 1, 0, 0]
-    assert rows(decode(labels, ids, majority_vote=False)) == [(0, 5), (0, 6), (1, 5)]
+    voted = decode(labels, ids, majority_vote=True)
+    assert rows(voted) == [(0, 6), (1, 5)]
+    assert voted.label_map()[0, 0].tolist() == [1, 1, 1, 1, 0, 0]
+
+
+def test_by_default_images_vote_and_videos_do_not():
+    labels, ids = [0, 1, 1, 1, 0, 0], [5, 5, 5, 5, 6, 6]
+    assert rows(decode(labels, ids)) == rows(decode(labels, ids, majority_vote=False)) == [(0, 5), (0, 6), (1, 5)]
+    assert rows(decode(labels, ids, identities='segments')) == [(0, 6), (1, 5)]
+    assert rows(decode(labels, ids, identities='segments', majority_vote=False)) == [(0, 5), (0, 6), (1, 5)]
 
 
 def test_the_lower_label_wins_a_tie():
-    assert rows(decode([1, 0, 0, 1], [3, 3, 3, 3])) == [(0, 3)]
+    assert rows(decode([1, 0, 0, 1], [3, 3, 3, 3], majority_vote=True)) == [(0, 3)]
 
 
 def test_things_alone_take_part_where_only_things_have_identities():
@@ -69,15 +76,17 @@ def test_small_identities_become_void():
 def test_pixels_are_counted_over_the_window():
     """Three frames: one class and one size for the whole tube."""
     labels, ids = torch.tensor([[[0, 1]], [[1, 3]], [[1, 3]]]), torch.tensor([[[4, 4]], [[4, 0]], [[4, 0]]])
-    found = SegmentDecoder(min_pixels=4)(labels, ids, 2)
+    found = SegmentDecoder(min_pixels=4, majority_vote=True)(labels, ids, 2)
     assert rows(found) == [(1, 4), (3, 0)]
     assert found.segment_map.tolist() == [[[1, 1]], [[1, 2]], [[1, 2]]]
-    assert rows(SegmentDecoder(min_pixels=5)(labels, ids, 2)) == [(3, 0)]
+    assert rows(SegmentDecoder(min_pixels=5, majority_vote=True)(labels, ids, 2)) == [(3, 0)]
+    assert rows(SegmentDecoder(min_pixels=2)(labels, ids, 2)) == [(1, 4), (3, 0)]  # two frames of class 1, one of 0
 
 
 def test_things_without_identity_keep_their_class():
-    found = decode([0, 0, 1], [0, 3, 3], min_pixels=2)
+    found = decode([0, 0, 1], [0, 3, 3], min_pixels=2, majority_vote=True)
     assert rows(found) == [(0, 0), (0, 3)]
+    assert rows(decode([0, 0, 1], [0, 3, 3], min_pixels=2)) == [(0, 0)]
 
 
 def test_scores_are_means_over_pixels():
@@ -97,18 +106,22 @@ def test_track_ids_may_be_large():
     assert rows(found) == [(0, 2**40), (1, 2**40 + 1)]
 
 
-def test_against_a_loop_over_instances():
+@pytest.mark.parametrize('vote', [True, False])
+def test_against_a_loop_over_instances(vote):
     labels, ids = torch.randint(0, 4, (2, 9, 11)), torch.randint(0, 6, (2, 9, 11))
     expected_labels, expected_ids = labels.clone(), torch.where(labels < 2, ids, 0)
     for value in range(1, 6):
         mask = expected_ids == value
-        winner = labels[mask].bincount(minlength=4).argmax()
-        expected_labels[mask] = winner
-        if int(mask.sum()) < 18:
-            expected_labels[mask], expected_ids[mask] = VOID, 0
-    found = SegmentDecoder(min_pixels=18)(labels, ids, 2)
+        if vote:
+            expected_labels[mask] = labels[mask].bincount(minlength=4).argmax()
+        for label in range(2):
+            segment = mask & (expected_labels == label)
+            if int(segment.sum()) < 18:
+                expected_labels[segment], expected_ids[segment] = VOID, 0
+    found = SegmentDecoder(min_pixels=18, majority_vote=vote)(labels, ids, 2)
     assert torch.equal(found.label_map(), expected_labels) and torch.equal(found.id_map(), expected_ids)
     assert bool((expected_labels == VOID).any()) and len(found.labels) > 3
+
 
 
 def test_bad_arguments():

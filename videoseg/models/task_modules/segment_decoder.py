@@ -38,16 +38,17 @@ class DecodedSegments:
 
 @TASK_UTILS.register_module()
 class SegmentDecoder:
-    """Clean maps: one class an identity, no tiny segments, no identity without a thing.
+    """Clean maps: no tiny segments, no identity without a thing, with ``majority_vote`` one class an identity.
 
-    For each identity the class of most of its pixels counts (void is a class, the lower label wins a tie), and
-    identities of fewer than ``min_pixels`` pixels become void; both are counted over all frames of the window.
-    Afterwards stuff and void lose their identity, so that all stuff of a class is one segment. Pixels without identity
-    keep their class. Source: ``specs/pix2seq_d.md`` section 6.
+    In a vote the class of most pixels of an identity counts (void is a class, the lower label wins a tie); without it
+    every class of an identity is a segment of its own. Segments with an identity of fewer than ``min_pixels`` pixels
+    become void. Both are counted over all frames of the window. Afterwards stuff and void lose their identity, so that all stuff of a
+    class is one segment. Pixels without identity keep their class. Source: ``specs/pix2seq_d.md`` section 6.
 
     Args:
-        min_pixels: Least pixels of an identity; 0: no filter.
-        majority_vote: One class an identity.
+        min_pixels: Least pixels of a segment with an identity; 0: no filter.
+        majority_vote: One class an identity. None: as published, with ``'segments'`` only. Where two objects of
+            different classes were given the same identity, a vote takes the class from one of them.
         identities: Who has an identity: ``'things'`` (video convention: vote and filter concern thing pixels only), or
             ``'segments'`` (image convention: all of them, stuff too).
 
@@ -55,13 +56,13 @@ class SegmentDecoder:
         ValueError: For an unknown convention or a negative number of pixels.
     """
 
-    def __init__(self, min_pixels: int = 40, majority_vote: bool = True, identities: str = 'things') -> None:
+    def __init__(self, min_pixels: int = 40, majority_vote: bool | None = None, identities: str = 'things') -> None:
         if identities not in ('things', 'segments'):
             raise ValueError(f"SegmentDecoder: identities must be 'things' or 'segments', got {identities!r}")
         if min_pixels < 0:
             raise ValueError(f'SegmentDecoder: min_pixels must not be negative, got {min_pixels}')
         self.min_pixels = min_pixels
-        self.majority_vote = majority_vote
+        self.majority_vote = identities == 'segments' if majority_vote is None else majority_vote
         self.identities = identities
 
     def __call__(
@@ -103,9 +104,13 @@ class SegmentDecoder:
             values: (V,) identities present.
             rows: (T, H, W) index of each pixel's identity.
         """
-        histogram = torch.bincount((rows * _CODES + codes).flatten(), minlength=len(values) * _CODES)
-        histogram = histogram.view(-1, _CODES)
         if self.majority_vote:
-            codes = torch.where((values > 0)[rows], histogram.argmax(1)[rows], codes)
-        small = (histogram.sum(1) < self.min_pixels) & (values > 0)
-        return codes.masked_fill(small[rows], 0)
+            codes = torch.where((values > 0)[rows], self._histogram(codes, values, rows).argmax(1)[rows], codes)
+        small = self._histogram(codes, values, rows) < self.min_pixels
+        return codes.masked_fill(small[rows, codes] & (values > 0)[rows], 0)
+
+    @staticmethod
+    def _histogram(codes: Tensor, values: Tensor, rows: Tensor) -> Tensor:
+        """Pixels of every identity and class code (V, codes)."""
+        pixels = torch.bincount((rows * _CODES + codes).flatten(), minlength=len(values) * _CODES)
+        return pixels.view(-1, _CODES)
