@@ -35,6 +35,7 @@ filtered = {'model.decoder.feed_back': 'filtered', 'model.decoder.segments.min_p
 each_frame = {'model.decoder.feed_back': 'none', 'model.tracker.type': 'MaskIoUTracker'}
 voted = {'model.postprocessor.segment_decoder.majority_vote': True}
 unfiltered = {'model.postprocessor.segment_decoder.min_pixels': 0}
+no_void = {**unfiltered, 'model.decoder.decoding': 'no_void'}
 by_mask_iou = {'model.tracker.type': 'MaskIoUTracker'}
 no_past = {'model.decoder.num_past': 0, 'train_dataloader.dataset.pipeline.0.num_refs': 0}
 
@@ -83,6 +84,7 @@ def rows_of(video_knet, options):
         diffusion('filtered', 'diffusion, next frame sees the filtered map', filtered, 'diffusion'),
         diffusion('voted', 'diffusion, one class an identity by majority vote', voted, 'diffusion'),
         diffusion('unfiltered', 'diffusion, small segments kept', unfiltered, 'diffusion'),
+        diffusion('no_void', 'diffusion, no pixel left void, small segments kept', no_void, 'diffusion'),
         diffusion('diffusion_mask_iou', 'diffusion, ids by mask IoU', by_mask_iou, 'diffusion'),
         diffusion('each_frame', 'diffusion, every frame made from noise, ids by mask IoU', each_frame, 'diffusion'),
         diffusion('corruption', 'diffusion, past masks corrupted in training', corruption),

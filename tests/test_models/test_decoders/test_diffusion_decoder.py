@@ -262,6 +262,11 @@ def test_more_objects_than_codes(model):
         (dict(id_draw='raw'), 'id_draw'),
         (dict(missing_past='zero'), 'missing_past'),
         (dict(decoding='best'), 'decoding'),
+        (dict(decoding='no_void', loss_bits=dict(kind='l2')), 'softmax'),
+        (
+            dict(decoding='no_void', num_things=1, num_stuff=0, codec=dict(num_class_bits=0, num_id_bits=3)),
+            'without class bits',
+        ),
         (dict(feed_back='raw'), 'feed_back'),
         (dict(feed_back='filtered', identities='segments'), 'feed_back'),
         (dict(num_past=-1), 'num_past must be at least 0'),

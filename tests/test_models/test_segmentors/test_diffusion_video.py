@@ -220,6 +220,19 @@ def test_filtered_maps_are_fed_back(items):
     assert any((raw == i).sum() < 24 for i in raw.unique() if i > 0)
 
 
+def test_without_void_the_other_codes_share_its_pixels(items):
+    def first(**options):
+        model = tiny_diffusion_model(num_things=3, num_stuff=1, steps_first=3, **options)
+        torch.nn.init.constant_(model.decoder.denoiser.conv_out.bias[:1], 0.2)  # void is likely
+        return prediction_of(model, items[0])
+
+    found, filled = first(), first(decoding='no_void')
+    void = found.labels == 255
+    assert 0.05 < void.float().mean() < 0.95 and not (filled.labels == 255).any()
+    assert torch.equal(found.labels[~void], filled.labels[~void]) and torch.equal(found.ids[~void], filled.ids[~void])
+    assert torch.equal(found.scores[~void], filled.scores[~void])
+
+
 def test_without_feed_back_every_frame_is_a_first_one(items):
     model = tiny_diffusion_model(feed_back='none', steps_first=3, steps_later=1)
     results, states = stream(model, items[0])

@@ -123,7 +123,6 @@ def test_against_a_loop_over_instances(vote):
     assert bool((expected_labels == VOID).any()) and len(found.labels) > 3
 
 
-
 def test_bad_arguments():
     with pytest.raises(ValueError, match="'things' or 'segments'"):
         SegmentDecoder(identities='all')

@@ -81,7 +81,8 @@ class DiffusionDecoder(BaseDecoder):
         steps_later: Sampling steps for the others; None: the same.
         num_samples: Samples a frame. The first one is the result; with more than one the scores are their agreement
             (:func:`mask_agreement`) rather than the probability of the codes, and all of them are kept as layers.
-        decoding: Codes by ``'argmax'`` over those in use, or by the ``'sign'`` of the expected bits.
+        decoding: Codes by ``'argmax'`` over those in use, or with ``'no_void'`` over those but void, or by the
+            ``'sign'`` of the expected bits.
         feed_back: What the next frame sees: the map as ``'decoded'``, or ``'filtered'`` by ``segments``, or ``'none'``:
             every frame is made as a first one, for another tracker to link.
         segments: Arguments of :class:`SegmentDecoder` for ``feed_back='filtered'``.
@@ -164,6 +165,8 @@ class DiffusionDecoder(BaseDecoder):
             )
         if self.feed_back == 'filtered' and self.codes.identities == 'segments':
             raise ValueError("DiffusionDecoder: feed_back='filtered' leaves stuff no identity; use identities='things'")
+        if self.codes.decoding == 'no_void' and self.loss_bits.kind != 'softmax':
+            raise ValueError("DiffusionDecoder: decoding='no_void' needs code logits: loss_bits.kind='softmax'")
         if self.codec.num_class_bits == 0 and not self.loss_bits.train_void:
             raise ValueError('DiffusionDecoder: without class bits all is class code 0; use loss_bits.train_void=True')
 

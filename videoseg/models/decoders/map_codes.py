@@ -13,7 +13,7 @@ from videoseg.models.task_modules.map_targets import ID_CONVENTIONS, ID_DRAWS, d
 from videoseg.models.task_modules.row_chunks import Head
 from videoseg.structures.ids import VOID_LABEL
 
-DECODINGS = ('argmax', 'sign')
+DECODINGS = ('argmax', 'no_void', 'sign')
 
 
 class ClipCodes(NamedTuple):
@@ -44,7 +44,8 @@ class MapCodes:
         identities: ``'things'`` have one, or all ``'segments'``.
         id_draw: How identities get their codes, see :func:`draw_id_codes`.
         max_ids: Largest identity code in use; None: all that fit into the bits.
-        decoding: Codes by ``'argmax'`` over those in use, or by the ``'sign'`` of the expected bits.
+        decoding: Codes by ``'argmax'`` over those in use, or with ``'no_void'`` over those but void, or by the
+            ``'sign'`` of the expected bits.
 
     Raises:
         ValueError: If an option is unknown, or the codes do not hold the classes or identities.
@@ -72,6 +73,8 @@ class MapCodes:
                 f'DiffusionDecoder: without class bits there is one thing class and no stuff, got '
                 f'num_things={num_things} and num_stuff={num_stuff}'
             )
+        if codec.num_class_bits == 0 and decoding == 'no_void':
+            raise ValueError("DiffusionDecoder: without class bits void is what has no identity; use decoding='argmax'")
         self.num_things = num_things
         self.num_stuff = num_stuff
         self.codec = codec
@@ -119,8 +122,10 @@ class MapCodes:
             Class codes, identity codes and probabilities, (B, h, w) each.
         """
         softmax = kind == 'softmax'
-        if softmax and self.decoding == 'argmax':
-            classes, ids = self.codec.decode_argmax(result.logits, self.num_classes, self.max_ids + 1, head, chunk)
+        if softmax and self.decoding != 'sign':
+            used = torch.arange(self.codec.num_class_codes) < self.num_classes
+            used[0] = self.decoding != 'no_void'
+            classes, ids = self.codec.decode_argmax(result.logits, used, self.max_ids + 1, head, chunk)
         else:
             classes, ids = self.codec.decode_sign(result.x0)
             classes, ids = classes.clamp(max=self.num_classes - 1), ids.clamp(max=self.max_ids)

@@ -42,8 +42,9 @@ class SegmentDecoder:
 
     In a vote the class of most pixels of an identity counts (void is a class, the lower label wins a tie); without it
     every class of an identity is a segment of its own. Segments with an identity of fewer than ``min_pixels`` pixels
-    become void. Both are counted over all frames of the window. Afterwards stuff and void lose their identity, so that all stuff of a
-    class is one segment. Pixels without identity keep their class. Source: ``specs/pix2seq_d.md`` section 6.
+    become void. Both are counted over all frames of the window. Afterwards stuff and void lose their identity, so that
+    all stuff of a class is one segment. Pixels without identity keep their class. Source: ``specs/pix2seq_d.md``
+    section 6.
 
     Args:
         min_pixels: Least pixels of a segment with an identity; 0: no filter.
