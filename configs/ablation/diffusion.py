@@ -112,6 +112,7 @@ def rollout_rows(video_knet):
     data = {'test_dataloader.dataset.data_root': 'data/synthetic_rollout/'}
     rows = [
         ('video_knet', 'Video K-Net', 'video_knet', {}),
+        ('video_knet_mask_iou', 'Video K-Net, ids by mask IoU', 'video_knet', by_mask_iou),
         ('diffusion', 'diffusion', 'diffusion', {}),
         ('filtered', 'diffusion, next frame sees the filtered map', 'diffusion', filtered),
         ('corruption', 'past masks corrupted in training', 'corruption', corruption),
@@ -128,7 +129,7 @@ def rollout_rows(video_knet):
             title=title,
             weights_of=f'synthetic/{weights}',
             options={**data, **options},
-            **({'config': video_knet} if name == 'video_knet' else {}),
+            **({'config': video_knet} if weights == 'video_knet' else {}),
         )
         for name, title, weights, options in rows
     ]
