@@ -18,7 +18,7 @@ NO_FILTER = dict(type='SegmentDecoder', min_pixels=0)
 
 
 def build(**kwargs):
-    return MODELS.build(dict(type='MapPostprocessor', segment_decoder=NO_FILTER, **kwargs))
+    return MODELS.build({**dict(type='MapPostprocessor', segment_decoder=NO_FILTER), **kwargs})
 
 
 def scene():
@@ -48,7 +48,7 @@ def test_panoptic_segments():
 
 def test_scored_masks_of_instances():
     labels, ids, scores = scene()
-    processor = build(output='instance', score_thr=0.6)
+    processor = build(output='instance', score_thr=0.6, segment_decoder=dict(NO_FILTER, majority_vote=True))
     assert processor.only_things and not build().only_things
     segments = processor(MapPrediction(labels, ids, 2, scores), meta_of())
     assert segments.decoder_ids.tolist() == [4, 7] and segments.labels.tolist() == [0, 1]
@@ -56,7 +56,22 @@ def test_scored_masks_of_instances():
     assert torch.equal(segments.masks, torch.stack([ids[0] == 4, ids[0] == 7]))
     assert segments.boxes.tolist() == [[4, 1, 6, 3], [2, 5, 4, 7]]
     whole = build(output='instance')(MapPrediction(labels, torch.where(ids == 9, 0, ids), 2), meta_of())
-    assert sorted(whole.decoder_ids.tolist()) == [4, 7]  # nobody's pixels are no instance
+    assert len(whole.decoder_ids) == 2  # nobody's pixels are no instance
+
+
+def test_instances_of_one_identity_but_two_classes_are_two_tracks():
+    labels, ids, scores = scene()
+    shared = MapPrediction(labels, torch.where(ids == 7, 4, ids), 2, scores)
+    instances = build(output='instance')(shared, meta_of())
+    assert sorted(instances.labels.tolist()) == [0, 0, 1] and len(set(instances.decoder_ids.tolist())) == 3
+    alone = build(output='instance')(MapPrediction(labels, torch.where(ids == 7, 0, ids), 2, scores), meta_of())
+    assert set(alone.decoder_ids.tolist()) < set(instances.decoder_ids.tolist())  # whoever else there is
+    panoptic = build()(shared, meta_of())
+    assert list(zip(panoptic.labels.tolist(), panoptic.decoder_ids.tolist(), strict=True))[:3] == [
+        (0, 4),
+        (0, 9),
+        (1, 4),
+    ]
 
 
 def test_low_scores_become_void():
@@ -189,11 +204,13 @@ def test_oracle_maps_are_the_result(tracker, ids):
 
 def test_oracle_maps_as_scored_tracks():
     result, truth = run_oracle('instance', 'DecoderIdTracker')
+    labels = truth[0].gt_instances.labels.tolist()
+    tracks = [(identity - 1) * 2 + label + 1 for identity, label in zip((301, 302), labels, strict=True)]  # 2 things
     for frame, wanted in zip(result.video_data_samples, truth, strict=True):
         found = frame.pred_track_instances
-        assert found.instances_id.tolist() == [301, 302]
+        assert found.instances_id.tolist() == tracks
         assert torch.equal(found.masks, wanted.gt_instances.masks.bool())
-    assert result.metainfo['tracks']['ids'].tolist() == [301, 302]
+    assert result.metainfo['tracks']['ids'].tolist() == tracks
 
 
 def test_oracle_maps_as_classes():

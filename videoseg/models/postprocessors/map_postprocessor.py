@@ -58,9 +58,18 @@ class MapPostprocessor(BasePostprocessor):
             scores=found.scores[rows],
             is_thing=is_thing[rows] & (self.output != 'semantic'),
             query_index=torch.full_like(rows, -1),
-            decoder_ids=found.ids[rows],
+            decoder_ids=self._track_ids(found.labels, found.ids, prediction.num_things)[rows],
         )
         return self._paint(segments, found.segment_map, rows)
+
+    def _track_ids(self, labels: Tensor, ids: Tensor, num_things: int) -> Tensor:
+        """Identities; of instances one for each of the classes that an identity has without a majority vote.
+
+        In panoptic maps class and identity together tell a segment, instances have nothing but the id of their track.
+        """
+        if self.output != 'instance' or self.segment_decoder.majority_vote:
+            return ids
+        return torch.where(ids > 0, (ids - 1) * num_things + labels + 1, 0)
 
     def _paint(self, segments: ClipSegments, segment_map: Tensor, rows: Tensor) -> ClipSegments:
         """Fill in masks or map, and boxes, of the segments kept, ``rows`` of the map."""
