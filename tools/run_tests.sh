@@ -4,7 +4,7 @@
 #   bash tools/run_tests.sh [full|fast|learns|core] [pytest arguments]
 #
 #   full     everything but the tests that train until something is learned (default)
-#   fast     additionally without the tests of more than 5 seconds
+#   fast     additionally without the tests of more than 5 seconds and those that repeat what a faster case shows
 #   learns   only the tests that train until something is learned
 #   core     the evaluators alone, in an environment without torch (.venv-core, made in a minute): what
 #            requirements/runtime.txt lists, and pytest and hypothesis

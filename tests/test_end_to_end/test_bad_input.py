@@ -92,6 +92,7 @@ def test_checkpoint_of_another_decoder(trained, tmp_path):
     assert int(rows['decoder.proposal_head'][0]) > 0 and rows['decoder.proposal_head'][1:] == ['0', '0', '0']
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_class_count(trained, tmp_path, import_path):
     project = project_of(trained, tmp_path)
     source = tmp_path / 'eight.pth'
@@ -134,6 +135,7 @@ def test_training_from_another_decoder(trained, tmp_path):
     assert code == 0, text[-2000:]
 
 
+@pytest.mark.slow
 def test_truncated_checkpoint(trained, tmp_path):
     project = project_of(trained, tmp_path)
     data = trained.read_bytes()
@@ -143,6 +145,7 @@ def test_truncated_checkpoint(trained, tmp_path):
     assert f'checkpoint {cut} ({cut.stat().st_size} bytes) is truncated' in project.fails('train.py', '--resume', cut)
 
 
+@pytest.mark.slow
 def test_checkpoint_with_a_payload(trained, tmp_path):
     class Payload:
         def __reduce__(self):
@@ -158,14 +161,18 @@ def test_checkpoint_with_a_payload(trained, tmp_path):
 # ---------------------------------------------------------------- configs and work dirs
 
 
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ('model.decoder.num_kernels=3', 'config.py, key model.decoder.num_kernels:'),
-        ('model.decoder.linking.udpate=none', 'config.py, key model.decoder.linking.udpate:'),
-        ('model.tracker.type=QuasiDenseEmbedingTracker', 'config.py, key model.tracker.type:'),
+        slow('model.decoder.num_kernels=3', 'config.py, key model.decoder.num_kernels:'),
+        slow('model.decoder.linking.udpate=none', 'config.py, key model.decoder.linking.udpate:'),
+        slow('model.tracker.type=QuasiDenseEmbedingTracker', 'config.py, key model.tracker.type:'),
         ('train_dataloader.dataset.dataroot=x', 'config.py, key train_dataloader.dataset.dataroot:'),
-        ('optim_wraper.optimizer.lr=1', "unknown key 'optim_wraper'; did you mean 'optim_wrapper'?"),
+        slow('optim_wraper.optimizer.lr=1', "unknown key 'optim_wraper'; did you mean 'optim_wrapper'?"),
         ('model.decoder.link_stages=[5]', 'linking names stages (5,), but there are 2 (0 to 1)'),
         ('model.decoder.fusion_stages=[0,-3]', 'fusion names stages (0, -3), but there are 2 (0 to 1)'),
     ],
@@ -200,7 +207,7 @@ def unknown_class(label):
     [
         (wrong_size, r'size \(H, W\) is \(62, 96\), expected \(64, 96\)'),
         (wrong_mode, 'image mode is L, expected RGB'),
-        pytest.param(unknown_class, 'class id 77 not in the metainfo', marks=pytest.mark.slow),
+        slow(unknown_class, 'class id 77 not in the metainfo'),
     ],
 )
 def test_broken_labels_stop_the_training(tmp_path, breakage, message):

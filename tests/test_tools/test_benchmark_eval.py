@@ -9,6 +9,7 @@ from tests.tool_module import load_tool
 tool = load_tool('analysis_tools/benchmark_eval.py')
 
 
+@pytest.mark.slow
 def test_all_parts(tmp_path, capsys):
     assert tool.main(['--small', '--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'out.json')]) == 0
     found = json.loads((tmp_path / 'out.json').read_text())

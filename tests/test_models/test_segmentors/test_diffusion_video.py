@@ -11,19 +11,22 @@ from videoseg.models.segmentors.windows import window_meta
 from videoseg.structures import FrameMeta, MapPrediction, PixelFeatures, VideoState
 
 FILTERED = dict(feed_back='filtered', segments=dict(min_pixels=24))
-STREAMED = [
+STREAMED = [  # the last has all of those in between
     dict(),
-    dict(self_conditioning=True),
-    dict(frame_difference=True),
-    dict(num_samples=2),
-    FILTERED,
+    pytest.param(dict(self_conditioning=True), marks=pytest.mark.slow),
+    pytest.param(dict(frame_difference=True), marks=pytest.mark.slow),
+    pytest.param(dict(num_samples=2), marks=pytest.mark.slow),
+    pytest.param(FILTERED, marks=pytest.mark.slow),
     dict(self_conditioning=True, frame_difference=True, num_samples=2, sampler='ddpm', **FILTERED),
 ]
 ALL_SEGMENTS = dict(type='SegmentDecoder', min_pixels=0)
 TASKS = [
     dict(num_stuff=0, postprocessor=dict(output='instance', segment_decoder=ALL_SEGMENTS)),
     dict(postprocessor=dict(output='semantic')),
-    dict(codec=dict(num_class_bits=3, num_id_bits=0, scale=0.3), postprocessor=dict(output='semantic')),
+    pytest.param(
+        dict(codec=dict(num_class_bits=3, num_id_bits=0, scale=0.3), postprocessor=dict(output='semantic')),
+        marks=pytest.mark.slow,
+    ),
     dict(codec=dict(num_class_bits=0, num_id_bits=3, scale=0.3), num_things=1, num_stuff=0),
 ]
 
