@@ -1,7 +1,7 @@
 """A small diffusion model on EfficientNet-Lite0: masks at stride 4, under 1.5 million parameters in the denoiser.
 
-So narrow a network on so coarse masks learns no identities in a short training as published (b = 0.1, 8 bits): hence
-b = 0.3, few identities, ``bit_windows``, and a loss in which small segments count more, see docs/diffusion.md.
+So that so narrow a network learns identities on so coarse masks in a short training: b = 0.3 (published: 0.1), few
+identities (8 bits), ``bit_windows``, and a loss in which small segments count more (p = 0.2), see docs/diffusion.md.
 """
 
 model = dict(
